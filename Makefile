@@ -1,0 +1,27 @@
+# The one entry to this project; "make help" lists the commands.
+# KDIR=/path/to/linux takes any 6.1.y tree as the base instead of Debian's package.
+
+export KDIR
+
+demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tables from a pool (default)
+	@scripts/with-tree scripts/demo
+
+test: ## tests of the harness, and KUnit on UML and on arm64 with an SMMUv3, also under sanitizers
+	@scripts/with-tree scripts/test
+
+check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer
+	@scripts/with-tree scripts/check
+
+tree: ## get the kernel and apply the series as commits: .work/tree
+	@scripts/tree
+
+export: ## write the commits of .work/tree back to patches/
+	@scripts/export
+
+clean: ## remove the kernel tree and all builds, unless the tree holds work that is not exported
+	@scripts/clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
+
+.PHONY: demo test check tree export clean help

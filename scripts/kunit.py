@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""kunit.py RUN: build one KUnit kernel, boot it, judge its log. RUN is one of RUNS."""
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+
+import ktap
+import step
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WORK = os.path.join(ROOT, os.environ.get("WORK", ".work"))
+KUNIT = os.path.join(WORK, "tree/tools/testing/kunit/kunit.py")
+BUILD_LIMIT = 3600      # seconds
+
+IOMMU, SMMU = "drivers/iommu", "drivers/iommu/arm/arm-smmu-v3"
+UML = ["--arch=um"]
+ARM64 = ["--arch=arm64", "--cross_compile=aarch64-linux-gnu-",
+         "--qemu_args=-machine virt,iommu=smmuv3 -smp 2 -device edu,dma_mask=0xffffffffffff"]
+
+
+@dataclasses.dataclass
+class Run:
+    """One boot: which kernel, with what configuration, which tests, how many seconds it may take."""
+    build: str
+    arch: list
+    configs: list
+    limit: int
+    glob: str = ""
+    args: tuple = ()
+    report: str = ""
+    leaks: bool = False     # let kmemleak scan after the tests
+
+
+RUNS = {
+    "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*"),
+    "uml": Run("uml", UML, [IOMMU], 120),
+    "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
+    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1",), leaks=True),
+}
+
+
+def report_run(case, report):
+    """A boot of its own for a case that must provoke a kernel report."""
+    return Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120, glob=case, report=report)
+
+
+def read_table(name, columns):
+    """The lines of a file in tests/, without comments, split into columns."""
+    with open(os.path.join(ROOT, "tests", name), encoding="utf-8") as table:
+        return [line.split(None, columns - 1) for line in map(str.strip, table) if line and not line.startswith("#")]
+
+
+def expected_suites(name):
+    return {suite: int(least) for run, suite, least in read_table("expected", 3) if run == name}
+
+
+def report_runs():
+    return {case: report_run(case, report) for case, report in read_table("reports", 2)}
+
+
+def path(*names):
+    return os.path.join(WORK, *names)
+
+
+def shown(name):
+    """A file's name as the user would type it."""
+    return os.path.relpath(name)
+
+
+def config_path(config):
+    return os.path.join(ROOT, config) if config.startswith("configs/") else config
+
+
+def kunit(run, action):
+    command = [sys.executable, KUNIT, action, "--build_dir=" + path("build", run.build), *run.arch,
+               *("--kunitconfig=" + config_path(config) for config in run.configs)]
+    return command + [f'--kconfig_add=CONFIG_INITRAMFS_SOURCE="{path("build", run.build, "init.list")}"'] * run.leaks
+
+
+def make_init(directory):
+    """The init that lets kmemleak scan, and the list that builds it into the kernel."""
+    source, init = os.path.join(ROOT, "scripts/leak-scan.c"), os.path.join(directory, "leak-scan")
+    if os.path.exists(init) and os.path.getmtime(init) > os.path.getmtime(source):
+        return
+    with open(os.path.join(directory, "init.list"), "w", encoding="utf-8") as files:
+        files.write(f"dir /debug 0755 0 0\ndir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {init} 0755 0 0\n")
+    subprocess.run(["aarch64-linux-gnu-gcc", "-Os", "-static", "-nostdlib", "-include", path("tree/tools/include/nolibc/nolibc.h"),
+                    "-o", init, source, "-lgcc"], check=True)
+
+
+def copy_uml(directory):
+    """The kernel for the reports differs from the UML one by a symbol: start from that build."""
+    if not os.path.isdir(directory) and os.path.isdir(path("build", "uml")):
+        shutil.rmtree(directory + ".new", ignore_errors=True)
+        shutil.copytree(path("build", "uml"), directory + ".new", symlinks=True)
+        os.rename(directory + ".new", directory)
+
+
+def prepare(run):
+    """The build directory. One whose build was killed may hold half-written files: it starts anew."""
+    directory = path("build", run.build)
+    if os.path.exists(directory + ".unfinished"):
+        shutil.rmtree(directory, ignore_errors=True)
+    if run.build == "uml-reports":
+        copy_uml(directory)
+    os.makedirs(directory, exist_ok=True)
+    if run.leaks:
+        make_init(directory)
+    return directory + ".unfinished"
+
+
+def build(name, run):
+    """Build the kernel; what is wrong, or nothing."""
+    log, mark = path("log", name + ".build.log"), prepare(run)
+    open(mark, "w", encoding="utf-8").close()
+    open(log, "w", encoding="utf-8").close()
+    try:
+        status = step.run(f"build {run.build}", shown(log), BUILD_LIMIT, kunit(run, "build"))
+    finally:
+        os.remove(mark)
+    if status:
+        return [f"no kernel: {last_error(log)} ({shown(log)})"]
+    return []
+
+
+def last_error(log):
+    lines = tail(log, 200)
+    return next((line for line in lines if " error: " in line), lines[-1] if lines else "no output")
+
+
+def tail(name, count):
+    with open(name, encoding="utf-8", errors="replace") as log:
+        return [line.rstrip() for line in log.readlines() if line.strip()][-count:]
+
+
+def start_over(name):
+    """Put an old log aside: it must not be taken for that of a kernel which said nothing."""
+    if os.path.exists(name):
+        os.replace(name, name + ".old")
+
+
+def boot(name, run):
+    """Boot the kernel, with its raw log in log/NAME.log; its exit status."""
+    log = path("log", name + ".log")
+    start_over(log)
+    args = ["panic=-1", "oops=panic", "kunit.stats_enabled=2", *run.args]
+    return (boot_uml if run.arch is UML else boot_qemu)(name, run, args, log)
+
+
+def boot_uml(name, run, args, log):
+    """Not by kunit.py: UML drops lines when they are not taken from a pipe fast enough, a file takes them all."""
+    command = [path("build", run.build, "linux"), "mem=1G", "console=tty", "kunit_shutdown=halt", "kunit.enable=1", *args]
+    return step.run(f"boot {name}", shown(log), run.limit, command + [f"kunit.filter_glob={run.glob}"] * bool(run.glob))
+
+
+def kernel_args(run, args):
+    """kunit.py always lets the tests end in a reboot; before a scan for leaks they must not."""
+    if run.leaks:
+        return [f"--qemu_args=-append '{' '.join(args)} kunit.enable=1 console=ttyAMA0'"]
+    return [f"--kernel_args={arg}" for arg in args]
+
+
+def boot_qemu(name, run, args, log):
+    raw, boot_log = path("build", run.build, "test.log"), path("log", name + ".boot.log")
+    start_over(raw)
+    start_over(boot_log)
+    status = step.run(f"boot {name}", shown(boot_log), run.limit + 60, kunit(run, "exec") + [
+        f"--timeout={run.limit}", *kernel_args(run, args)] + [run.glob] * bool(run.glob))
+    if os.path.exists(raw):
+        shutil.copyfile(raw, log)
+    return 124 if any("timed out after" in line for line in tail(boot_log, 50)) else status
+
+
+def judge(name, run, status):
+    raw = path("log", name + ".log")
+    if not os.path.exists(raw):
+        return ktap.Log(problems=[f"the kernel did not start ({shown(path('log', name + '.boot.log'))})"])
+    with open(raw, encoding="utf-8", errors="replace", newline="\n") as log:
+        text = log.read()
+    expected = {run.glob.split(".")[0]: 1} if run.report else expected_suites(name)
+    log = ktap.judge(text, "um" if run.arch is UML else "arm64", expected, run.report)
+    if run.leaks and "leak-scan: done" not in text:
+        log.problems.append("kmemleak did not scan")
+    if status == 124:
+        log.problems.append(f"stopped at its time limit of {run.limit} s")
+    elif status and not log.failed and not log.problems:
+        log.problems.append(f"the tests look good, but the boot ended with status {status}")
+    return log
+
+
+def show(name, log):
+    """What is wrong, and where a kernel stopped that did not come to its end."""
+    for text in (log.failed + log.problems)[:20]:
+        print(f"    {name}: {text}")
+    raw = path("log", name + ".log")
+    if any("cut off" in text or "no tests" in text for text in log.problems):
+        print(f"    {name}: the last lines of {shown(raw)}:")
+        print("".join(f"        {line}\n" for line in tail(raw, 12)), end="")
+
+
+def run_one(name, run):
+    """Build, boot, judge, and say what is wrong; the judged log."""
+    problems = build(name, run)
+    log = ktap.Log(problems=problems) if problems else judge(name, run, boot(name, run))
+    show(name, log)
+    return log
+
+
+def counts(log):
+    """Passed and failed cases; a boot that is wrong for another reason counts as one more failed."""
+    return sum(log.passed.values()), len(log.failed) + bool(log.problems)
+
+
+if __name__ == "__main__":
+    step.exit_on_term()
+    if sys.argv[1:] and sys.argv[1] not in RUNS:
+        sys.exit(f"error: no run '{sys.argv[1]}', there are: {' '.join(RUNS)}")
+    PASSED, FAILED = counts(run_one(sys.argv[1], RUNS[sys.argv[1]]))
+    print(f"{PASSED} passed, {FAILED} failed")
+    sys.exit(FAILED > 0)

@@ -1,0 +1,114 @@
+"""make check: what a patch brings is red, each by its own check; what the base has is not."""
+import shutil
+import subprocess
+
+from project import ROOT, Project
+
+MAKEFILE = r"""VERSION = 6
+PATCHLEVEL = 1
+SUBLEVEL = 7
+GOALS := $(filter-out olddefconfig coccicheck,$(MAKECMDGOALS))
+SHOW = grep -Hn $(1) $$f | sed -E 's/^([^:]+:[0-9]+):.*/\1:5: warning: $(1)/'
+.PHONY: $(MAKECMDGOALS)
+olddefconfig:
+	@! grep -q UNSET drivers/iommu/*.c || sed -i /COMPILE_TEST/d $(O)/.config
+coccicheck:
+	@grep -rn COCCI $(M) | sed -E 's/^([^:]+:[0-9]+):.*/\1:5-9: WARNING opportunity/'
+$(firstword $(GOALS)):
+ifeq ($(C),2)
+	@echo '  CHECK x'; for f in drivers/iommu/*.c; do $(call SHOW,SPARSE); done
+else
+	@mkdir -p $(O)/drivers/iommu; for f in drivers/iommu/*.c; do o=$(O)/$${f%c}o; \
+	[ $$f -nt $$o ] || continue; \
+	case $$f in *unbuilt*) ;; *) touch $$o ;; esac; \
+	$(call SHOW,WARN); $(call SHOW,$(ARCH)ONLY); ! grep -q BROKEN $$f || exit 1; done
+endif
+"""
+TOOLS = {
+    "checkpatch.pl": r'open F, $ARGV[-1]; while (<F>) { $bad = 1, print "WARNING: x" if /^\+.*STYLE/ } exit $bad',
+    "get_maintainer.pl": r'print $ARGV[-1] =~ /orphan/ ? "L <l@k> (open list)\nT <t@k> (maintainer:THE REST)\n" : "M <m@k> (maintainer:IOMMU)\n"',
+    "kernel-doc": r'open F, $ARGV[-1]; while (<F>) { print STDERR "$ARGV[-1]:$.: warning: undocumented\n" if /DOC/ }',
+}
+SOURCE = "one\nWARN\nSPARSE\nCOCCI\nDOC\nSTYLE\narmONLY\nx86_64ONLY\nlast\n"
+
+
+class Check(Project):
+    def make_kernel(self):
+        shutil.copytree(ROOT / "configs", self.root / "configs")
+        for name in ("drivers/iommu", "scripts"):
+            (self.kdir / name).mkdir(parents=True)
+        (self.kdir / "Makefile").write_text(MAKEFILE)
+        (self.kdir / "drivers/iommu/a.c").write_text(SOURCE)
+        for name, text in TOOLS.items():
+            (self.kdir / "scripts" / name).write_text(text + ";\n")
+        self.git(self.kdir, "init", "-q", "-b", "main")
+        self.git(self.kdir, "add", "-A")
+        self.git(self.kdir, "commit", "-q", "-m", "kernel")
+
+    def check(self):
+        result = subprocess.run(["scripts/check"], cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60, check=False)
+        lines = result.stdout.splitlines()
+        failed = [line.split(":")[0] for line in lines if ": failed, log" in line]
+        self.assertEqual((result.returncode == 0, lines[-1].endswith(" passed, 0 failed")), (not failed, not failed), result.stdout + result.stderr)
+        return failed, result.stdout
+
+    def add(self, text, name="a.c"):
+        path = self.tree / "drivers/iommu" / name
+        path.write_text((path.read_text() if path.exists() else "") + text + "\n")
+        self.git(self.tree, "add", "-A")
+        self.git(self.tree, "commit", "-q", "-m", "iommu: Patch")
+        self.make("export")
+
+    def test_good_series(self):
+        self.make("tree")
+        self.assertEqual(self.check()[0], [])
+        self.add("good")
+        failed, output = self.check()
+        self.assertEqual(failed, [], output)
+        self.assertIn("patch 1 builds on arm64", output)
+
+    def test_what_each_tool_finds(self):
+        self.make("tree")
+        self.add("STYLE\nDOC\nSPARSE\nCOCCI\narmONLY\nx86_64ONLY")
+        failed, output = self.check()
+        self.assertEqual(failed, ["checkpatch", "kernel-doc", "series builds on 32-bit arm", "series builds on x86_64", "sparse", "coccicheck"], output)
+
+    def test_a_patch_that_only_a_later_one_mends(self):
+        self.make("tree")
+        self.check()
+        self.add("arm64ONLY")
+        (self.tree / "drivers/iommu/a.c").write_text(SOURCE)
+        self.add("mended")
+        for _ in range(2):
+            failed, output = self.check()
+            self.assertEqual(failed, ["patch 1 builds on arm64"])
+            self.assertIn("drivers/iommu/a.c:10:5: warning: arm64ONLY", output)
+
+    def test_a_broken_patch(self):
+        self.make("tree")
+        self.add("BROKEN")
+        failed, output = self.check()
+        self.assertIn("patch 1 builds on arm64", failed)
+        self.assertIn("***", output)
+
+    def test_files_nobody_maintains_or_builds(self):
+        self.make("tree")
+        self.add("x", name="orphan.c")
+        self.add("x", name="unbuilt.c")
+        failed, output = self.check()
+        self.assertEqual(failed, ["get_maintainer", "every touched file is built"])
+        self.assertIn("nobody maintains drivers/iommu/orphan.c", output)
+        self.assertIn("drivers/iommu/unbuilt.c is not built", output)
+
+    def test_configuration_that_does_not_take(self):
+        self.make("tree")
+        self.check()
+        self.add("UNSET")
+        self.assertIn("patch 1 builds on arm64", self.check()[0])
+
+    def test_unexported_commits(self):
+        self.make("tree")
+        self.check()
+        (self.tree / "drivers/iommu/a.c").write_text(SOURCE + "more\n")
+        self.git(self.tree, "commit", "-q", "-a", "-m", "iommu: Patch")
+        self.assertEqual(self.check()[0], ["patches apply", "export changes nothing"])
