@@ -19,7 +19,7 @@ ifeq ($(C),2)
 	@echo '  CHECK x'; for f in drivers/iommu/*.c; do $(call SHOW,SPARSE); done
 else
 	@mkdir -p $(O)/drivers/iommu; for f in drivers/iommu/*.c; do o=$(O)/$${f%c}o; \
-	[ $$f -nt $$o ] || continue; \
+	[ ! $$o -nt $$f ] || continue; \
 	case $$f in *unbuilt*) ;; *) touch $$o ;; esac; \
 	$(call SHOW,WARN); $(call SHOW,$(ARCH)ONLY); ! grep -q BROKEN $$f || exit 1; done
 endif
@@ -75,14 +75,19 @@ class Check(Project):
 
     def test_a_patch_that_only_a_later_one_mends(self):
         self.make("tree")
-        self.check()
         self.add("arm64ONLY")
         (self.tree / "drivers/iommu/a.c").write_text(SOURCE)
         self.add("mended")
+        failed, output = self.check()
+        self.assertEqual(failed, ["patch 1 builds on arm64"])
+        self.assertIn("drivers/iommu/a.c:10:5: warning: arm64ONLY", output)
+
+    def test_red_stays_red_when_nothing_is_rebuilt(self):
+        self.make("tree")
+        self.add("arm64ONLY\narmONLY")
+        self.add("good", name="b.c")
         for _ in range(2):
-            failed, output = self.check()
-            self.assertEqual(failed, ["patch 1 builds on arm64"])
-            self.assertIn("drivers/iommu/a.c:10:5: warning: arm64ONLY", output)
+            self.assertEqual(self.check()[0], ["patch 1 builds on arm64", "series builds on 32-bit arm"])
 
     def test_a_broken_patch(self):
         self.make("tree")
@@ -102,13 +107,11 @@ class Check(Project):
 
     def test_configuration_that_does_not_take(self):
         self.make("tree")
-        self.check()
         self.add("UNSET")
         self.assertIn("patch 1 builds on arm64", self.check()[0])
 
     def test_unexported_commits(self):
         self.make("tree")
-        self.check()
         (self.tree / "drivers/iommu/a.c").write_text(SOURCE + "more\n")
         self.git(self.tree, "commit", "-q", "-a", "-m", "iommu: Patch")
         self.assertEqual(self.check()[0], ["patches apply", "export changes nothing"])
