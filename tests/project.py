@@ -55,6 +55,7 @@ class Project(unittest.TestCase):
     def make(self, *args, **env):
         result = self.run_make(*args, **env)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertNotIn(": failed", result.stdout)     # no step fails unnoticed
         return result.stdout
 
     def fails(self, message, *args, **env):
