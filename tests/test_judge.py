@@ -152,8 +152,15 @@ class Judge(unittest.TestCase):
     def test_a_warning_is_named(self):
         self.assert_red(judge(WARN + KTAP), "kernel report: WARNING: CPU: 1 PID: 27 at drivers/iommu/io-pgtable-arm.c:310")
 
+    def test_a_lockdep_report_is_one(self):
+        text = "\n".join(("=" * 30, "WARNING: possible circular locking dependency detected", "6.1.192 #1 Tainted: G",
+                          "kunit_try_catch/16 is trying to acquire lock:", "but task is already holding lock:",
+                          " *** DEADLOCK ***", "1 lock held by kunit_try_catch/16:", "stack backtrace:", "Call Trace:", ""))
+        self.assert_green(judge(KTAP.replace("    ok 1 plain", text + "    ok 1 plain"), report="possible circular locking"))
+
     def test_known_uml_warning(self):
         self.assert_green(judge(UML_WARN + KTAP, "um"))
+        self.assert_green(judge(UML_WARN.replace("um_pci_init+0x99/0xa2", "0x600043a7") + KTAP, "um"))
         self.assert_red(judge(UML_WARN + UML_WARN + KTAP, "um"), "virt-pci")
         self.assert_red(judge(UML_WARN + KTAP, "arm64"), "virt-pci")
         self.assert_red(judge(UML_WARN + WARN + KTAP, "um"), "io-pgtable-arm.c")
