@@ -328,7 +328,9 @@ class Processes(Project):
         note = self.top / "pid"
         note.unlink(missing_ok=True)
         command = f"setpriv --pdeathsig TERM python3 scripts/step.py job log 99 sh -c 'echo $$ > {note}; sleep 98; :'; :"
-        shell = subprocess.Popen(["bash", "-c", command], cwd=self.root, stdout=subprocess.DEVNULL, start_new_session=True)
+        # In the background, where ^C is ignored, these tests are run, too
+        shell = subprocess.Popen(["bash", "-c", command], cwd=self.root, stdout=subprocess.DEVNULL, start_new_session=True,
+                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         while not (note.exists() and note.read_text().strip()):
             time.sleep(0.02)
         step = int(pathlib.Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text())
