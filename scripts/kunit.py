@@ -38,6 +38,7 @@ RUNS = {
     "uml": Run("uml", UML, [IOMMU], 120),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
     "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1",), leaks=True),
+    "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600),
 }
 
 
