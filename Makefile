@@ -12,8 +12,8 @@ test: ## tests of the harness, and KUnit on UML and on arm64 with an SMMUv3, als
 check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer
 	@scripts/with-tree scripts/check
 
-cost: ## count the instructions of the default path with and without the series
-	@scripts/with-tree scripts/cost
+bench: ## what page tables cost with each allocator, and the default path with and without the series
+	@scripts/with-tree scripts/bench
 
 tree: ## get the kernel and apply the series as commits: .work/tree
 	@scripts/tree
@@ -27,4 +27,4 @@ clean: ## remove the kernel tree and all builds, unless the tree holds work that
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo test check cost tree export clean help
+.PHONY: demo test check bench tree export clean help

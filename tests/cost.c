@@ -67,7 +67,7 @@ static void cost_of(struct kunit *test, const char *name,
 	fn(ops, step);
 	end = ktime_get();
 	local_irq_restore(flags);
-	kunit_info(test, "%s %lld", name, ktime_to_ns(ktime_sub(end, start)));
+	kunit_info(test, "%s %u default %lld", name, SZ_1G, ktime_to_ns(ktime_sub(end, start)));
 }
 
 static void cost(struct kunit *test)
@@ -83,11 +83,11 @@ static void cost(struct kunit *test)
 	/* The second round finds the page allocator warm */
 	for (i = 0; i < 2; i++) {
 		ops = cost_alloc(test);
-		cost_of(test, "map_dense", cost_map, ops, SZ_4K);
-		cost_of(test, "unmap_dense", cost_unmap, ops, SZ_4K);
-		cost_of(test, "free_tables", cost_unmap_tables, ops, 0);
-		cost_of(test, "map_sparse", cost_map, ops, SZ_2M);
-		cost_of(test, "unmap_sparse", cost_unmap, ops, SZ_2M);
+		cost_of(test, "map_default_path", cost_map, ops, SZ_4K);
+		cost_of(test, "unmap_default_path", cost_unmap, ops, SZ_4K);
+		cost_of(test, "free_default_path", cost_unmap_tables, ops, 0);
+		cost_of(test, "map_sparse_default_path", cost_map, ops, SZ_2M);
+		cost_of(test, "unmap_sparse_default_path", cost_unmap, ops, SZ_2M);
 		free_io_pgtable_ops(ops);
 	}
 	platform_device_unregister(pdev);
