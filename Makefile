@@ -15,6 +15,9 @@ check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, k
 bench: ## what page tables cost with each allocator, and the default path with and without the series
 	@scripts/with-tree scripts/bench
 
+mutants: ## break the series in many small ways and see that the tests notice (half an hour)
+	@scripts/with-tree scripts/mutants
+
 docs: ## the chapter of the kernel's documentation, as HTML
 	@scripts/with-tree scripts/docs
 
@@ -30,4 +33,4 @@ clean: ## remove the kernel tree and all builds, unless the tree holds work that
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo test check bench docs tree export clean help
+.PHONY: demo test check bench mutants docs tree export clean help
