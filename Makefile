@@ -18,6 +18,9 @@ bench: ## what page tables cost with each allocator, and the default path with a
 mutants: ## break the series in many small ways and see that the tests notice (half an hour)
 	@scripts/with-tree scripts/mutants
 
+soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5
+	@scripts/with-tree scripts/soak $(or $(MINUTES),5)
+
 docs: ## the chapter of the kernel's documentation, as HTML
 	@scripts/with-tree scripts/docs
 
@@ -33,4 +36,4 @@ clean: ## remove the kernel tree and all builds, unless the tree holds work that
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo test check bench mutants docs tree export clean help
+.PHONY: demo test check bench mutants soak docs tree export clean help
