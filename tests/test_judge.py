@@ -108,6 +108,7 @@ general protection fault, probably for non-canonical address 0xdead
 Kernel panic - not syncing: Oops: Fatal exception
 Kernel mode fault at addr 0x0, ip 0x6001
 irq 5: nobody cared
+8<--- cut here ---
 ** 12 printk messages dropped **
 Call trace:
 Call Trace:
