@@ -6,8 +6,11 @@ export KDIR
 demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tables from a pool (default)
 	@scripts/with-tree scripts/demo
 
-test: ## tests of the harness, and KUnit on UML and on arm64 with an SMMUv3, also under sanitizers
+test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3 and on the kernels of the matrix
 	@scripts/with-tree scripts/test
+
+matrix: ## KUnit on arm64 under sanitizers, with 16K and with 64K pages, on 32-bit arm and on x86_64
+	@scripts/with-tree scripts/test matrix
 
 check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer
 	@scripts/with-tree scripts/check
@@ -36,4 +39,4 @@ clean: ## remove the kernel tree and all builds, unless the tree holds work that
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo test check bench mutants soak docs tree export clean help
+.PHONY: demo test matrix check bench mutants soak docs tree export clean help

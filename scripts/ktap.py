@@ -27,7 +27,7 @@ HEADLINE = re.compile("|".join((
     r"kmemleak: (\d+ new suspected|.*disabled|.*empty|Cannot)", r"messages dropped", r"locking correctness validator",
     r"DMA-API: (?!preallocated|debugging enabled)")))
 # Lines that only a report has; with no headline they are a report of an unknown kind.
-SIGN = re.compile(r"\[ cut here \]|Call trace:|Call Trace:|stack backtrace:|end trace")
+SIGN = re.compile(r" cut here |Call trace:|Call Trace:|stack backtrace:|end trace")
 # kunit.py's own UML configuration enables PCI without a device: the one report that is always there. A kernel
 # with lockdep does not know the name of an init function.
 KNOWN = re.compile(r"^WARNING: CPU: \d+ PID: 1 at arch/um/drivers/virt-pci\.c:\d+ (um_pci_init\+\S+|0x[0-9a-f]+)$", re.M)

@@ -18,6 +18,10 @@ IOMMU, SMMU = "drivers/iommu", "drivers/iommu/arm/arm-smmu-v3"
 UML = ["--arch=um"]
 ARM64 = ["--arch=arm64", "--cross_compile=aarch64-linux-gnu-",
          "--qemu_args=-machine virt,iommu=smmuv3 -smp 2 -device edu,dma_mask=0xffffffffffff"]
+ARM = ["--arch=arm", "--cross_compile=arm-linux-gnueabihf-"]
+X86_64 = ["--arch=x86_64"]
+# At random, for each geometry of the suite io_pgtable_model
+STEPS = "io_pgtable_model_test.steps="
 
 
 @dataclasses.dataclass
@@ -29,22 +33,39 @@ class Run:
     limit: int
     glob: str = ""
     args: tuple = ()
+    add: tuple = ()         # symbols on top of configs
     report: str = ""
     leaks: bool = False     # let kmemleak scan after the tests
 
 
+def page_size(size):
+    return "CONFIG_ARM64_4K_PAGES=n", f"CONFIG_ARM64_{size}_PAGES=y"
+
+
 RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*"),
-    "uml": Run("uml", UML, [IOMMU], 120),
+    "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "20000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
-    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1",), leaks=True),
+    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "100"), leaks=True),
     "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600),
+    # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
+    "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 120, add=page_size("16K")),
+    "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 120, add=page_size("64K")),
+    "arm": Run("arm", ARM, [IOMMU], 120),
+    "arm-lpae": Run("arm-lpae", ARM, [IOMMU], 120, add=("CONFIG_ARM_LPAE=y",)),
+    "x86_64": Run("x86_64", X86_64, [IOMMU], 120),
 }
 
 
-def report_run(case, report):
+REPORTS = {
+    "uml": Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120),
+    "arm64": Run("arm64-reports", ARM64, [IOMMU, SMMU, "configs/reports.config"], 120, add=("CONFIG_DEBUG_ATOMIC_SLEEP=y",)),
+}
+
+
+def report_run(case, kernel="uml", report=""):
     """A boot of its own for a case that must provoke a kernel report."""
-    return Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120, glob=case, report=report)
+    return dataclasses.replace(REPORTS[kernel], glob=case, report=report)
 
 
 def read_table(name, columns):
@@ -58,7 +79,7 @@ def expected_suites(name):
 
 
 def report_runs():
-    return {case: report_run(case, report) for case, report in read_table("reports", 2)}
+    return {row[0]: report_run(*row) for row in read_table("reports", 3)}
 
 
 def path(*names):
@@ -75,9 +96,9 @@ def config_path(config):
 
 
 def kunit(run, action):
-    command = [sys.executable, KUNIT, action, "--build_dir=" + path("build", run.build), *run.arch,
-               *("--kunitconfig=" + config_path(config) for config in run.configs)]
-    return command + [f'--kconfig_add=CONFIG_INITRAMFS_SOURCE="{path("build", run.build, "init.list")}"'] * run.leaks
+    add = [*run.add, *[f'CONFIG_INITRAMFS_SOURCE="{path("build", run.build, "init.list")}"'] * run.leaks]
+    return [sys.executable, KUNIT, action, "--build_dir=" + path("build", run.build), *run.arch,
+            *("--kunitconfig=" + config_path(config) for config in run.configs), *("--kconfig_add=" + symbol for symbol in add)]
 
 
 def make_init(directory):

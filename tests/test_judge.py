@@ -1,4 +1,8 @@
 """The judge: a good log is green, and everything that can be wrong with one is red."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import os
 import pathlib
 import subprocess
@@ -7,9 +11,13 @@ import tempfile
 import unittest
 from unittest import mock
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
+SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
 import kunit
 import ktap
+LOADER = importlib.machinery.SourceFileLoader("make_test", str(SCRIPTS / "test"))
+make_test = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_test", LOADER))
+LOADER.exec_module(make_test)
 
 EXPECTED = {"first": 3, "second": 1}
 KTAP = """\
@@ -108,6 +116,7 @@ general protection fault, probably for non-canonical address 0xdead
 Kernel panic - not syncing: Oops: Fatal exception
 Kernel mode fault at addr 0x0, ip 0x6001
 irq 5: nobody cared
+8<--- cut here ---
 ** 12 printk messages dropped **
 Call trace:
 Call Trace:
@@ -297,6 +306,12 @@ class Boot(unittest.TestCase):
             self.assertEqual(self.run_one(name="arm64-debug"), (4, 1))
             self.assertEqual(self.run_one(name="arm64-debug", text=KTAP.replace("reboot", "leak-scan: done\nreboot")), (4, 0))
 
+    def test_symbols_are_added(self):
+        (self.work / "kunit.py").write_text(FAKE_KUNIT.replace("import os, sys", "import os, sys; print(*sys.argv)"))
+        self.run_one(name="arm64-64k")
+        for log in ("arm64-64k.build.log", "arm64-64k.boot.log"):
+            self.assertIn(" --kconfig_add=CONFIG_ARM64_4K_PAGES=n --kconfig_add=CONFIG_ARM64_64K_PAGES=y", (self.work / "log" / log).read_text())
+
     def test_time_limit(self):
         (self.work / "kunit.py").write_text(FAKE_KUNIT.replace("sys.exit(int(os.environ[\"EXEC", "print('Command timed out after 1 seconds'); sys.exit(int(os.environ[\"EXEC"))
         self.assertEqual(self.run_one(), (4, 1))
@@ -329,12 +344,23 @@ class Tables(unittest.TestCase):
 
 
 class Test(unittest.TestCase):
-    """The closing line of make test."""
+    """make test, make matrix, and what they boot."""
 
     def test_unknown_run(self):
         result = subprocess.run([sys.executable, kunit.__file__, "nonsense"], capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("error: no run 'nonsense'", result.stderr)
+
+    def test_every_run_is_booted(self):
+        self.assertEqual(set(make_test.EVERY), {*kunit.RUNS, *make_test.reports()} - {"demo"})
+        self.assertLess(set(make_test.MATRIX), set(make_test.EVERY))
+
+    def test_each_run_has_a_line(self):
+        bad = ktap.Log(passed={"first": 2}, failed=["first: not ok 3 last"])
+        with mock.patch.object(kunit, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
+                contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(list(make_test.series(["arm64-64k", "arm"])), [(3, 0), (2, 1)])
+        self.assertEqual(out.getvalue(), "arm64-64k: 3 passed, 0 failed\narm: 2 passed, 1 failed\n")
 
 
 if __name__ == "__main__":
