@@ -336,6 +336,11 @@ class Test(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("error: no run 'nonsense'", result.stderr)
 
+    def test_what_cannot_be_written(self):
+        result = subprocess.run([sys.executable, kunit.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"}, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "^error: .*/nowhere/log/uml.build.log'\n$")
+
 
 if __name__ == "__main__":
     unittest.main()
