@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """kunit.py RUN: build one KUnit kernel, boot it, judge its log. RUN is one of RUNS."""
+import contextlib
 import dataclasses
+import glob
 import os
 import shutil
 import subprocess
@@ -91,6 +93,26 @@ def shown(name):
     return os.path.relpath(name)
 
 
+def git(directory, *args):
+    return subprocess.run(["git", "-C", directory, *args], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def is_worktree(directory):
+    return subprocess.run(["git", "-C", directory, "rev-parse", "-q", "--verify", "HEAD"], capture_output=True, check=False).returncode == 0
+
+
+def checkout(directory, commit):
+    """A work tree of its own at a commit, whatever a killed run left there. Only files that differ are written."""
+    commit = git(path("tree"), "rev-parse", commit)
+    if not is_worktree(directory):
+        shutil.rmtree(directory, ignore_errors=True)
+        git(path("tree"), "worktree", "prune")
+        git(path("tree"), "worktree", "add", "-f", "-f", "--no-checkout", "--detach", directory, commit)
+    for lock in glob.glob(git(directory, "rev-parse", "--absolute-git-dir") + "/*.lock"):
+        os.remove(lock)
+    git(directory, "checkout", "--force", "--detach", commit)
+
+
 def config_path(config):
     return os.path.join(ROOT, config) if config.startswith("configs/") else config
 
@@ -109,7 +131,7 @@ def make_init(directory):
     with open(os.path.join(directory, "init.list"), "w", encoding="utf-8") as files:
         files.write(f"dir /debug 0755 0 0\ndir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {init} 0755 0 0\n")
     subprocess.run(["aarch64-linux-gnu-gcc", "-Os", "-static", "-nostdlib", "-include", path("tree/tools/include/nolibc/nolibc.h"),
-                    "-o", init, source, "-lgcc"], check=True)
+                    "-o", init, source, "-lgcc"], check=True, capture_output=True, text=True)
 
 
 def copy_uml(directory):
@@ -120,30 +142,38 @@ def copy_uml(directory):
         os.rename(directory + ".new", directory)
 
 
-def prepare(run):
-    """The build directory. One whose build was killed may hold half-written files: it starts anew."""
-    directory = path("build", run.build)
-    if os.path.exists(directory + ".unfinished"):
+@contextlib.contextmanager
+def building(directory):
+    """While a build runs in directory it is marked. One that was killed may hold half-written files: it starts anew."""
+    mark = directory + ".unfinished"
+    if os.path.exists(mark):
         shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    open(mark, "w", encoding="utf-8").close()
+    try:
+        yield
+    finally:
+        os.remove(mark)
+
+
+def prepare(run):
+    directory = path("build", run.build)
     if run.build == "uml-reports":
         copy_uml(directory)
     os.makedirs(directory, exist_ok=True)
     if run.leaks:
         make_init(directory)
-    return directory + ".unfinished"
 
 
 def build(name, run):
     """Build the kernel; what is wrong, or nothing."""
-    log, mark = path("log", name + ".build.log"), prepare(run)
-    open(mark, "w", encoding="utf-8").close()
+    log = path("log", name + ".build.log")
     open(log, "w", encoding="utf-8").close()
-    try:
+    with building(path("build", run.build)):
+        prepare(run)
         status = step.run(f"build {run.build}", shown(log), BUILD_LIMIT, kunit(run, "build"))
-    finally:
-        os.remove(mark)
     if status:
-        return [f"no kernel: {last_error(log)} ({shown(log)})"]
+        return [f"no kernel: {step.full_disk(WORK)}{last_error(log)} ({shown(log)})"]
     return []
 
 
@@ -236,7 +266,7 @@ def counts(log):
 
 
 if __name__ == "__main__":
-    step.exit_on_term()
+    step.end_well()
     if sys.argv[1:] and sys.argv[1] not in RUNS:
         sys.exit(f"error: no run '{sys.argv[1]}', there are: {' '.join(RUNS)}")
     PASSED, FAILED = counts(run_one(sys.argv[1], RUNS[sys.argv[1]]))

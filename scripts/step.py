@@ -4,6 +4,7 @@
 Says what runs and how long it took. Nothing that COMMAND started outlives it, however this ends.
 """
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,12 @@ import time
 
 EVERY = 60      # seconds between "so far" lines where there is no terminal
 GRACE = 5       # seconds that a stopped job has to remove what it has half written
+
+
+# What the guard does: process group $1 has $2 tenths of a second to end; whom nobody waits for has ended, too
+KILL = """read x; kill -TERM -$1; n=$2
+while [ $n -gt 0 ] && grep -qs ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; do sleep 0.1; n=$((n - 1)); done
+kill -KILL -$1"""
 
 
 class Progress:
@@ -35,26 +42,25 @@ class Progress:
         print("\r\033[K" * self.tty + f"{self.label}: {text}, {self.seconds():.0f} s", flush=True)
 
 
+def lock():
+    """The lock of this run (lib.sh), which must not be released before the last of its processes is gone."""
+    return [9] if os.path.realpath("/proc/self/fd/9").endswith("/lock") else []
+
+
 def start(command, log):
     """Start command in a process group of its own, with a guard that kills the group when we are gone."""
     job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                            start_new_session=True)
-    guard = subprocess.Popen(["sh", "-c", f"read x; kill -TERM -{job.pid}; sleep {GRACE}; kill -KILL -{job.pid}"], stdin=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, start_new_session=True)
+    guard = subprocess.Popen(["sh", "-c", KILL, "guard", str(job.pid), str(10 * GRACE)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=lock())
     return job, guard
 
 
 def stop(job, guard):
-    """Kill what is left of the job."""
-    guard.kill()
-    guard.wait()
+    """Kill what is left of the job, by the guard, which sees that we are gone."""
     guard.stdin.close()
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(job.pid, number)
-            job.wait(timeout=GRACE)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
+    guard.wait()
+    job.poll()
 
 
 def wait(job, seconds, progress):
@@ -83,15 +89,28 @@ def run(label, log_name, seconds, command):
     return status
 
 
-def exit_on_term():
-    """Let SIGTERM and SIGHUP unwind like ^C does, so that jobs are stopped."""
+def full_disk(directory="."):
+    return "the disk is full, make room and run it again; " if shutil.disk_usage(directory).free < 32 << 20 else ""
+
+
+def explain(kind, error, trace):
+    """One line for what is not a mistake in these scripts."""
+    if issubclass(kind, subprocess.CalledProcessError):
+        said = (error.stderr or "").strip().split("\n")
+        print(f"error: {full_disk()}{' '.join(error.cmd)}: {said[-1]}", file=sys.stderr)
+    elif issubclass(kind, OSError):
+        print(f"error: {full_disk()}{error}", file=sys.stderr)
+    elif kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, error, trace)
+
+
+def end_well():
+    """Let SIGTERM and SIGHUP unwind like ^C does, so that jobs are stopped, and say in a line what went wrong."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: sys.exit(128 + n))
+    sys.excepthook = explain
 
 
 if __name__ == "__main__":
-    exit_on_term()
-    try:
-        sys.exit(run(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_well()
+    sys.exit(run(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:]))

@@ -62,8 +62,11 @@ class Project(unittest.TestCase):
         """make fails with exactly one error line, which says so."""
         result = self.run_make(*args, **env)
         self.assertNotEqual(result.returncode, 0, result.stdout)
-        errors = [line for line in result.stderr.splitlines() if not line.startswith("make: ***")]
-        self.assertEqual(len(errors), 1, result.stderr)
+        self.assert_one_error(result.stderr, message)
+
+    def assert_one_error(self, stderr, message):
+        errors = [line for line in stderr.splitlines() if not line.startswith("make: ***")]
+        self.assertEqual(len(errors), 1, stderr)
         self.assertRegex(errors[0], "^error: .*" + message)
 
     @property
@@ -97,6 +100,14 @@ class Project(unittest.TestCase):
         for name, content in MADE.items():
             (self.patches / name).write_bytes(content)
         self.make("tree")
+
+    def fake(self, name, text):
+        """A stand-in for a program; the environment that finds it."""
+        path = self.top / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + text)
+        path.chmod(0o755)
+        return {"PATH": f"{path.parent}:{self.env['PATH']}"}
 
     def names(self):
         return sorted(path.name for path in self.patches.iterdir())

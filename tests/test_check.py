@@ -110,6 +110,16 @@ class Check(Project):
         self.add("UNSET")
         self.assertIn("patch 1 builds on arm64", self.check()[0])
 
+    def test_what_a_killed_run_leaves(self):
+        self.make("tree")
+        self.check()
+        git = self.work / "tree/.git/worktrees/check-tree"
+        (git / "index.lock").touch()
+        self.assertEqual(self.check()[0], [])
+        (git / "HEAD").unlink()
+        (git / "locked").write_text("initializing")
+        self.assertEqual(self.check()[0], [])
+
     def test_unexported_commits(self):
         self.make("tree")
         (self.tree / "drivers/iommu/a.c").write_text(SOURCE + "more\n")

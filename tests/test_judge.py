@@ -362,6 +362,11 @@ class Test(unittest.TestCase):
             self.assertEqual(list(make_test.series(["arm64-64k", "arm"])), [(3, 0), (2, 1)])
         self.assertEqual(out.getvalue(), "arm64-64k: 3 passed, 0 failed\narm: 2 passed, 1 failed\n")
 
+    def test_what_cannot_be_written(self):
+        result = subprocess.run([sys.executable, kunit.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"}, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "^error: .*/nowhere/log/uml.build.log'\n$")
+
 
 if __name__ == "__main__":
     unittest.main()
