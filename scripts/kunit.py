@@ -46,16 +46,17 @@ def page_size(size):
 
 RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*"),
+    "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
     "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "20000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
     "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "100"), leaks=True),
     "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "100",)),
     # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
-    "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 120, add=page_size("16K")),
-    "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 120, add=page_size("64K")),
-    "arm": Run("arm", ARM, [IOMMU], 120),
-    "arm-lpae": Run("arm-lpae", ARM, [IOMMU], 120, add=("CONFIG_ARM_LPAE=y",)),
-    "x86_64": Run("x86_64", X86_64, [IOMMU], 120),
+    "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 300, add=page_size("16K")),
+    "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 300, add=page_size("64K")),
+    "arm": Run("arm", ARM, [IOMMU], 300),
+    "arm-lpae": Run("arm-lpae", ARM, [IOMMU], 300, add=("CONFIG_ARM_LPAE=y",)),
+    "x86_64": Run("x86_64", X86_64, [IOMMU], 300),
 }
 
 
