@@ -33,7 +33,8 @@ class Progress:
 
     def tick(self):
         if self.tty:
-            print(f"\r{self.label} ... {self.seconds():.0f} s", end="", flush=True)
+            line = f"{self.label} ... {self.seconds():.0f} s"
+            print("\r" + line[:shutil.get_terminal_size().columns - 1], end="", flush=True)
         elif self.seconds() >= self.said + EVERY:
             self.said = self.seconds()
             print(f"{self.label} ... {self.said:.0f} s so far", flush=True)

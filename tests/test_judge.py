@@ -14,6 +14,7 @@ from unittest import mock
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 import kunit
+import step
 import ktap
 LOADER = importlib.machinery.SourceFileLoader("make_test", str(SCRIPTS / "test"))
 make_test = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_test", LOADER))
@@ -350,6 +351,12 @@ class Test(unittest.TestCase):
         result = subprocess.run([sys.executable, kunit.__file__, "nonsense"], capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("error: no run 'nonsense'", result.stderr)
+
+    def test_progress_keeps_to_one_line_of_the_terminal(self):
+        with mock.patch.dict(os.environ, COLUMNS="40"), contextlib.redirect_stdout(io.StringIO()) as out:
+            out.isatty = lambda: True
+            step.Progress("x" * 100).tick()
+        self.assertEqual(out.getvalue(), 2 * ("\r" + "x" * 39))
 
     def test_every_run_is_booted(self):
         self.assertEqual(set(make_test.EVERY), {*kunit.RUNS, *make_test.reports()} - {"demo", "soak"})
