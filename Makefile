@@ -33,7 +33,7 @@ tree: ## get the kernel and apply the series as commits: .work/tree
 export: ## write the commits of .work/tree back to patches/
 	@scripts/export
 
-clean: ## remove the kernel tree and all builds, unless the tree holds work that is not exported
+clean: ## remove the kernel tree and all builds (with KDIR=, those of that tree), unless the tree holds work that is not exported
 	@scripts/clean
 
 help: ## this list

@@ -13,8 +13,8 @@ class Packages(Project):
         self.fake("dpkg-query", 'case "$*" in *bison*|*xz-utils*) exit 1 ;; esac; echo "install ok installed"\n')
         env = self.fake("id", "echo 1000\n")
         self.env.pop("KDIR")
-        self.fails("sudo apt-get install --no-install-recommends xz-utils$", "tree", **env)
-        self.fails("sudo apt-get install --no-install-recommends xz-utils bison$", "test", **env)
+        self.fails("as root: apt-get install --no-install-recommends xz-utils$", "tree", **env)
+        self.fails("as root: apt-get install --no-install-recommends xz-utils bison$", "test", **env)
         self.assertFalse((self.root / ".work").exists())
 
     def test_root_gets_them_installed(self):
