@@ -119,7 +119,9 @@ apply() {
 }
 
 does_not_apply() {
-	local files
+	local files last=${patches[-1]}
+	! git -C "$work" apply --cached --reverse --check "$PWD/$last" 2>/dev/null ||
+		die "$(basename "$1") does not apply, as ${KDIR:-the base} holds the series already: $(basename "$last") is in it"
 	files=$(sed -n -E 's/^error: (patch failed: )?([^ :]+\/[^ :]+|[^ :]+)(:[0-9]+|: .*)$/\2/p' "$W/log/am.log" | sort -u | paste -sd' ')
 	die "$(basename "$1") does not apply: ${files:-$(grep -m1 . "$W/log/am.log")} (log in $W/log/am.log)"
 }

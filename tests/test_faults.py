@@ -13,8 +13,8 @@ class Packages(Project):
         self.fake("dpkg-query", 'case "$*" in *bison*|*xz-utils*) exit 1 ;; esac; echo "install ok installed"\n')
         env = self.fake("id", "echo 1000\n")
         self.env.pop("KDIR")
-        self.fails("as root: apt-get install --no-install-recommends xz-utils$", "tree", **env)
-        self.fails("as root: apt-get install --no-install-recommends xz-utils bison$", "test", **env)
+        self.fails("as root: apt-get install --no-install-recommends xz-utils; or, for all commands: xz-utils bison$", "tree", **env)
+        self.fails("as root: apt-get install --no-install-recommends xz-utils bison; or,", "test", **env)
         self.assertFalse((self.root / ".work").exists())
 
     def test_root_gets_them_installed(self):
@@ -222,6 +222,7 @@ class LocalWork(Project):
             self.commit("kernel/a.c", "line 20\n", "precious\n", "kernel: Three")
             self.in_git("rebase -q -x false base")
         self.survives(make)
+        self.fails("has an unfinished rebase", "export")
 
     def test_unfinished_cherry_pick(self):
         def make():

@@ -98,6 +98,11 @@ class Tree(Project):
         self.assertNotIn("other", next((self.root / ".work").glob("kdir-*/tree/.git")).parent.joinpath("kernel/b.c").read_text())
         self.assertEqual(len(list((self.root / ".work").glob("kdir-*"))), 2)
 
+    def test_kdir_that_holds_the_series(self):
+        self.series()
+        subprocess.run(["git", "-C", self.kdir, "am", "-q", self.patches / ONE, self.patches / TWO], env=self.env, check=True)
+        self.fails(f"{ONE} does not apply, as {self.kdir.resolve()} holds the series already: {TWO} is in it", "tree")
+
     def test_patch_that_does_not_apply(self):
         self.series()
         head = self.git(self.tree, "rev-parse", "HEAD")
