@@ -98,7 +98,8 @@ def explain(kind, error, trace):
     """One line for what is not a mistake in these scripts."""
     if issubclass(kind, subprocess.CalledProcessError):
         said = (error.stderr or "").strip().split("\n")
-        print(f"error: {full_disk()}{' '.join(error.cmd)}: {said[-1]}", file=sys.stderr)
+        why = next((line for line in said if "error: " in line), said[-1])
+        print(f"error: {full_disk()}{' '.join(error.cmd)}: {why}", file=sys.stderr)
     elif issubclass(kind, OSError):
         print(f"error: {full_disk()}{error}", file=sys.stderr)
     elif kind is not KeyboardInterrupt:

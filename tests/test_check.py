@@ -110,6 +110,14 @@ class Check(Project):
         self.add("UNSET")
         self.assertIn("patch 1 builds on arm64", self.check()[0])
 
+    def test_coccicheck_that_does_not_run(self):
+        makefile = self.kdir / "Makefile"
+        makefile.write_text(makefile.read_text().replace("coccicheck:\n", "coccicheck:\n\t@echo 'no libpython'; echo 'coccicheck failed'; false\n"))
+        self.make("tree")
+        failed, output = self.check()
+        self.assertEqual(failed[0], "baseline")
+        self.assertIn("error: coccicheck does not run: no libpython\n", output)
+
     def test_what_a_killed_run_leaves(self):
         self.make("tree")
         self.check()
