@@ -375,5 +375,20 @@ class Test(unittest.TestCase):
         self.assertRegex(result.stderr, "^error: .*/nowhere/log/uml.build.log'\n$")
 
 
+class Explanation(unittest.TestCase):
+    """A tool that fails is named, with the first error it printed."""
+
+    def explained(self, stderr):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            step.explain(subprocess.CalledProcessError, subprocess.CalledProcessError(1, ["cc", "a.c"], stderr=stderr), None)
+        return said.getvalue()
+
+    def test_first_error(self):
+        self.assertEqual(self.explained("In file\na.h:5:1: fatal error: no b.h\n 5 | #include\ncompilation terminated.\n"), "error: cc a.c: a.h:5:1: fatal error: no b.h\n")
+
+    def test_last_line_without_one(self):
+        self.assertEqual(self.explained("one\ntwo\n"), "error: cc a.c: two\n")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -23,10 +23,18 @@ BAD = ktap.Log(passed={"io_pgtable_model": 87}, failed=["io_pgtable_model.case: 
 
 class Soak(unittest.TestCase):
     def soak(self, logs, minutes):
-        """Boots that end with these logs; what main says and returns, and the seeds."""
-        runs = []
-        with mock.patch.multiple(kunit, build=lambda name, run: [], boot=lambda name, run: runs.append(run), judge=mock.Mock(side_effect=logs)), \
-                contextlib.redirect_stdout(io.StringIO()) as out:
+        """Boots that end with these logs, each after 40 s, and the build after 600; what main says and returns, and the seeds."""
+        runs, clock = [], [0]
+
+        def build(_name, _run):
+            clock[0] += 600
+            return []
+
+        def boot(_name, run):
+            clock[0] += 40
+            runs.append(run)
+        with mock.patch.multiple(kunit, build=build, boot=boot, judge=mock.Mock(side_effect=logs)), \
+                mock.patch.object(soak.time, "monotonic", lambda: clock[0]), contextlib.redirect_stdout(io.StringIO()) as out:
             failed = soak.main(minutes)
         return failed, out.getvalue(), [run.args[0] for run in runs]
 
@@ -41,6 +49,9 @@ class Soak(unittest.TestCase):
         self.assertIn("600 so far", out)
         self.assertRegex(out, "\n88 passed, 1 failed: .*soak.log\n$")
         self.assertEqual(len(set(seeds)), 2)
+
+    def test_the_build_is_not_in_its_minutes(self):
+        self.assertEqual(len(self.soak([GOOD] * 3, 1)[2]), 2)
 
     def test_minutes(self):
         result = subprocess.run([SCRIPTS / "soak", "some"], capture_output=True, text=True, check=False)
