@@ -4,25 +4,25 @@
 export KDIR
 
 demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tables from a pool (default)
-	@scripts/with-tree scripts/demo
+	@scripts/with-tree scripts/demo.py
 
 test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3 and on the kernels of the matrix
-	@scripts/with-tree scripts/test
+	@scripts/with-tree scripts/test.py
 
 matrix: ## KUnit on arm64 under sanitizers, with 16K and with 64K pages, on 32-bit arm and on x86_64
-	@scripts/with-tree scripts/test matrix
+	@scripts/with-tree scripts/test.py matrix
 
 check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer
 	@scripts/with-tree scripts/check
 
 bench: ## what page tables cost with each allocator, and the default path with and without the series
-	@scripts/with-tree scripts/bench
+	@scripts/with-tree scripts/bench.py
 
 mutants: ## break the series in many small ways and see that the tests notice (half an hour)
-	@scripts/with-tree scripts/mutants
+	@scripts/with-tree scripts/mutants.py
 
 soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5
-	@scripts/with-tree scripts/soak $(or $(MINUTES),5)
+	@scripts/with-tree scripts/soak.py $(or $(MINUTES),5)
 
 docs: ## the chapter of the kernel's documentation, as HTML
 	@scripts/with-tree scripts/docs

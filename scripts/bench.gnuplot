@@ -1,4 +1,4 @@
-# Draws reserve.dat and job.dat of the current directory (scripts/bench).
+# Draws reserve.dat and job.dat of the current directory (scripts/bench.py).
 set terminal svg noenhanced size 720,420 background "white" font "sans-serif,13"
 set style line 1 lc rgb "#c0392b" lw 2 pt 7 ps 0.6
 set style line 2 lc rgb "#2471a3" lw 2 pt 7 ps 0.6

@@ -1,6 +1,6 @@
 """Judge the raw log of a kernel that ran KUnit tests at boot.
 
-kunit.py does not do: it is content with a kernel that warned, with tests that were skipped, with suites
+The kernel's kunit.py is not enough: it is content with a kernel that warned, with tests that were skipped, with suites
 that are not there. So everything that is not known to be good is a problem here.
 """
 import dataclasses

@@ -1,7 +1,5 @@
 """make bench: figures are read from good logs only, two counts must agree, and a dearer default path is said."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import pathlib
 import sys
@@ -10,9 +8,7 @@ import unittest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-LOADER = importlib.machinery.SourceFileLoader("bench", str(SCRIPTS / "bench"))
-bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", LOADER))
-LOADER.exec_module(bench)
+import bench
 
 LOG = """\
 KTAP version 1

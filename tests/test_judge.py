@@ -1,7 +1,5 @@
 """The judge: a good log is green, and everything that can be wrong with one is red."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import os
 import pathlib
@@ -13,12 +11,10 @@ from unittest import mock
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-import kunit
-import step
+import kernel
 import ktap
-LOADER = importlib.machinery.SourceFileLoader("make_test", str(SCRIPTS / "test"))
-make_test = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_test", LOADER))
-LOADER.exec_module(make_test)
+import step
+import test as make_test
 
 EXPECTED = {"first": 3, "second": 1}
 KTAP = """\
@@ -141,7 +137,7 @@ class Judge(unittest.TestCase):
     def assert_red(self, log, reason):
         self.assertTrue(log.problems or log.failed, "green")
         self.assertRegex("\n".join(log.problems + log.failed), reason)
-        self.assertGreater(kunit.counts(log)[1], 0)
+        self.assertGreater(kernel.counts(log)[1], 0)
 
     def assert_red_without(self, piece, reason, instead=""):
         self.assertIn(piece, KTAP)
@@ -259,7 +255,7 @@ sys.exit(int(os.environ["EXEC_STATUS"]))
 
 
 class Boot(unittest.TestCase):
-    """kunit.py's way from build to verdict, with a stand-in for the kernel's kunit.py."""
+    """kernel.py's way from build to verdict, with a stand-in for the kernel's kunit.py."""
 
     def setUp(self):
         top = tempfile.TemporaryDirectory(prefix="harness-")
@@ -268,14 +264,14 @@ class Boot(unittest.TestCase):
         (self.work / "log").mkdir()
         (self.work / "kunit.py").write_text(FAKE_KUNIT)
         for name, value in (("WORK", str(self.work)), ("KUNIT", str(self.work / "kunit.py")), ("expected_suites", lambda name: EXPECTED)):
-            patch = mock.patch.object(kunit, name, value)
+            patch = mock.patch.object(kernel, name, value)
             patch.start()
             self.addCleanup(patch.stop)
 
     def run_one(self, text=KTAP, build_status=0, exec_status=0, name="arm64"):
         environ = {"KTAP": text, "BUILD_STATUS": str(build_status), "EXEC_STATUS": str(exec_status)}
         with mock.patch.dict(os.environ, environ), open(os.devnull, "w", encoding="utf-8") as null, mock.patch.object(sys, "stdout", null):
-            return kunit.counts(kunit.run_one(name, kunit.RUNS[name]))
+            return kernel.counts(kernel.run_one(name, kernel.RUNS[name]))
 
     def test_good(self):
         self.assertEqual(self.run_one(), (4, 0))
@@ -303,7 +299,7 @@ class Boot(unittest.TestCase):
         self.assertEqual(self.run_one(exec_status=1), (4, 1))
 
     def test_leaks_are_looked_for(self):
-        with mock.patch.object(kunit, "make_init", lambda directory: None):
+        with mock.patch.object(kernel, "make_init", lambda directory: None):
             self.assertEqual(self.run_one(name="arm64-debug"), (4, 1))
             self.assertEqual(self.run_one(name="arm64-debug", text=KTAP.replace("reboot", "leak-scan: done\nreboot")), (4, 0))
 
@@ -332,14 +328,14 @@ class Tables(unittest.TestCase):
     """tests/expected and tests/reports themselves."""
 
     def test_every_run_expects_something(self):
-        for name in kunit.RUNS:
-            self.assertTrue(kunit.expected_suites(name), name)
-        for run, _, least in kunit.read_table("expected", 3):
-            self.assertIn(run, kunit.RUNS)
+        for name in kernel.RUNS:
+            self.assertTrue(kernel.expected_suites(name), name)
+        for run, _, least in kernel.read_table("expected", 3):
+            self.assertIn(run, kernel.RUNS)
             self.assertGreater(int(least), 0)
 
     def test_reports_name_a_case_and_a_pattern(self):
-        for case, run in kunit.report_runs().items():
+        for case, run in kernel.report_runs().items():
             self.assertRegex(case, r"^\w+\.\w+$")
             self.assertTrue(run.report)
 
@@ -348,7 +344,7 @@ class Test(unittest.TestCase):
     """make test, make matrix, and what they boot."""
 
     def test_unknown_run(self):
-        result = subprocess.run([sys.executable, kunit.__file__, "nonsense"], capture_output=True, text=True, check=False)
+        result = subprocess.run([sys.executable, kernel.__file__, "nonsense"], capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("error: no run 'nonsense'", result.stderr)
 
@@ -359,18 +355,18 @@ class Test(unittest.TestCase):
         self.assertEqual(out.getvalue(), 2 * ("\r" + "x" * 39))
 
     def test_every_run_is_booted(self):
-        self.assertEqual(set(make_test.EVERY), {*kunit.RUNS, *make_test.reports()} - {"demo", "soak"})
+        self.assertEqual(set(make_test.EVERY), {*kernel.RUNS, *make_test.reports()} - {"demo", "soak"})
         self.assertLess(set(make_test.MATRIX), set(make_test.EVERY))
 
     def test_each_run_has_a_line(self):
         bad = ktap.Log(passed={"first": 2}, failed=["first: not ok 3 last"])
-        with mock.patch.object(kunit, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
+        with mock.patch.object(kernel, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
                 contextlib.redirect_stdout(io.StringIO()) as out:
             self.assertEqual(list(make_test.series(["arm64-64k", "arm"])), [(3, 0), (2, 1)])
         self.assertEqual(out.getvalue(), "arm64-64k: 3 passed, 0 failed\narm: 2 passed, 1 failed\n")
 
     def test_what_cannot_be_written(self):
-        result = subprocess.run([sys.executable, kunit.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"}, capture_output=True, text=True, check=False)
+        result = subprocess.run([sys.executable, kernel.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"}, capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, "^error: .*/nowhere/log/uml.build.log'\n$")
 

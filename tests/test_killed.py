@@ -148,7 +148,7 @@ class KilledAnywhere(Kernel):
         """Those of make bench and make mutants."""
         self.series()
         where = self.top / "work"
-        command = ["python3", "-c", f"import sys; sys.path[0] = 'scripts'; import kunit; kunit.checkout('{where}', 'base'); kunit.checkout('{where}', 'HEAD')"]
+        command = ["python3", "-c", f"import sys; sys.path[0] = 'scripts'; import kernel; kernel.checkout('{where}', 'base'); kernel.checkout('{where}', 'HEAD')"]
         self.env["WORK"] = str(self.work)
 
         def check(at):

@@ -1,6 +1,4 @@
 """make mutants: its table is sound, and a mutant changes the lines it names or stops the run."""
-import importlib.machinery
-import importlib.util
 import pathlib
 import sys
 import tempfile
@@ -9,10 +7,8 @@ from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-LOADER = importlib.machinery.SourceFileLoader("mutants", str(ROOT / "scripts/mutants"))
-mutants = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutants", LOADER))
-LOADER.exec_module(mutants)
-import kunit
+import kernel
+import mutants
 
 ONE = "@@ a.c: the second call is forgotten [suite_warn.case]\n \tone();\n-\ttwo();\n"
 
@@ -24,7 +20,7 @@ class Mutants(unittest.TestCase):
         self.assertEqual(len({(mutant.file, mutant.old, mutant.new) for mutant in table}), len(table))
         for mutant in table:
             self.assertNotEqual(mutant.old, mutant.new, mutant.name)
-            self.assertLessEqual(set(mutant.cases), set(kunit.report_runs()), mutant.name)
+            self.assertLessEqual(set(mutant.cases), set(kernel.report_runs()), mutant.name)
 
     def test_block(self):
         mutant, = mutants.read_mutants("# comment\n\n" + ONE)
@@ -50,7 +46,7 @@ class Mutants(unittest.TestCase):
             mutant = mutants.read_mutants(ONE)[0]
             mutant.cases *= 2
             with mock.patch.multiple(mutants, mutate=lambda mutant: "", write=lambda name, text: None, verdict=mock.Mock(side_effect=reasons)), \
-                    mock.patch.multiple(kunit, build=lambda name, run: [], report_runs=lambda: {"suite_warn.case": mutants.BOOT}):
+                    mock.patch.multiple(kernel, build=lambda name, run: [], report_runs=lambda: {"suite_warn.case": mutants.BOOT}):
                 self.assertEqual(mutants.killed(mutant), killed)
 
 

@@ -1,7 +1,5 @@
 """make soak: steps are added up over boots, each with another seed, and a red boot ends it."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import pathlib
 import subprocess
@@ -11,11 +9,9 @@ from unittest import mock
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-LOADER = importlib.machinery.SourceFileLoader("soak", str(SCRIPTS / "soak"))
-soak = importlib.util.module_from_spec(importlib.util.spec_from_loader("soak", LOADER))
-LOADER.exec_module(soak)
-import kunit
+import kernel
 import ktap
+import soak
 
 GOOD = ktap.Log(passed={"io_pgtable_model": 88}, facts=[("io_pgtable_model", "case", "seed 7: 300 steps, 5 tables given, 1 refused")] * 2)
 BAD = ktap.Log(passed={"io_pgtable_model": 87}, failed=["io_pgtable_model.case: not ok 1"])
@@ -33,7 +29,7 @@ class Soak(unittest.TestCase):
         def boot(_name, run):
             clock[0] += 40
             runs.append(run)
-        with mock.patch.multiple(kunit, build=build, boot=boot, judge=mock.Mock(side_effect=logs)), \
+        with mock.patch.multiple(kernel, build=build, boot=boot, judge=mock.Mock(side_effect=logs)), \
                 mock.patch.object(soak.time, "monotonic", lambda: clock[0]), contextlib.redirect_stdout(io.StringIO()) as out:
             failed = soak.main(minutes)
         return failed, out.getvalue(), [run.args[0] for run in runs]
@@ -54,7 +50,7 @@ class Soak(unittest.TestCase):
         self.assertEqual(len(self.soak([GOOD] * 3, 1)[2]), 2)
 
     def test_minutes(self):
-        result = subprocess.run([SCRIPTS / "soak", "some"], capture_output=True, text=True, check=False)
+        result = subprocess.run([SCRIPTS / "soak.py", "some"], capture_output=True, text=True, check=False)
         self.assertEqual((result.returncode, result.stderr), (1, "error: MINUTES=some is not a number of minutes\n"))
 
 

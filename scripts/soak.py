@@ -1,28 +1,28 @@
 #!/usr/bin/env python3
-"""soak MINUTES: random steps against the model (io_pgtable_model) under KASAN on UML, boot after boot with new seeds."""
+"""soak.py MINUTES: random steps against the model (io_pgtable_model) under KASAN on UML, boot after boot with new seeds."""
 import dataclasses
 import re
 import sys
 import time
 
-import kunit
+import kernel
 import step
 
 STEPS = 10000   # for each geometry in a boot
-RUN = kunit.RUNS["soak"]
+RUN = kernel.RUNS["soak"]
 DID = re.compile(r"seed -?\d+: (\d+) steps")
 
 
 def one_boot(seed):
     """The judged log of one boot, and how many steps it took."""
-    run = dataclasses.replace(RUN, args=(f"io_pgtable_model_test.seed={seed}", f"{kunit.STEPS}{STEPS}"))
-    log = kunit.judge("soak", run, kunit.boot("soak", run))
-    kunit.show("soak", log)
+    run = dataclasses.replace(RUN, args=(f"io_pgtable_model_test.seed={seed}", f"{kernel.STEPS}{STEPS}"))
+    log = kernel.judge("soak", run, kernel.boot("soak", run))
+    kernel.show("soak", log)
     return log, sum(int(match[1]) for match in (DID.match(text) for _, _, text in log.facts) if match)
 
 
 def main(minutes):
-    problems = kunit.build("soak", RUN)
+    problems = kernel.build("soak", RUN)
     if problems:
         sys.exit(f"error: {problems[0]}")
     end = time.monotonic() + 60 * minutes
@@ -32,9 +32,9 @@ def main(minutes):
         total += steps
         print(f"soak: seed {seed}, {steps} steps, {total} so far", flush=True)
         if log.failed or log.problems:
-            print(f"{passed} passed, {kunit.counts(log)[1]} failed: {kunit.shown(kunit.path('log', 'soak.log'))}")
+            print(f"{passed} passed, {kernel.counts(log)[1]} failed: {kernel.shown(kernel.path('log', 'soak.log'))}")
             return True
-        passed += kunit.counts(log)[0]
+        passed += kernel.counts(log)[0]
         if time.monotonic() >= end:
             print(f"{total} steps\n{passed} passed, 0 failed")
             return False

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""test: the harness, then the series: KUnit on UML, on arm64, on every kernel of the debug matrix, and its reports.
-test matrix: the debug matrix alone."""
+"""test.py: the harness, then the series: KUnit on UML, on arm64, on every kernel of the debug matrix, and its reports.
+test.py matrix: the debug matrix alone."""
 import re
 import sys
 
-import kunit
+import kernel
 import step
 
 LIMIT = 900     # seconds for the harness tests
@@ -12,7 +12,7 @@ MATRIX = ["arm64-debug", "arm64-kcsan", "arm64-16k", "arm64-64k", "arm", "arm-lp
 
 
 def reports():
-    return {"report-" + case: run for case, run in kunit.report_runs().items()}
+    return {"report-" + case: run for case, run in kernel.report_runs().items()}
 
 
 EVERY = ["uml", "arm64", *MATRIX, *reports()]
@@ -20,10 +20,10 @@ EVERY = ["uml", "arm64", *MATRIX, *reports()]
 
 def harness():
     """Run the tests of the harness; how many passed and failed."""
-    log = kunit.path("log", "harness.log")
+    log = kernel.path("log", "harness.log")
     open(log, "w", encoding="utf-8").close()
-    status = step.run("harness tests", kunit.shown(log), LIMIT, [sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests"])
-    lines = kunit.tail(log, 100000)
+    status = step.run("harness tests", kernel.shown(log), LIMIT, [sys.executable, "-m", "unittest", "discover", "-v", "-s", "tests"])
+    lines = kernel.tail(log, 100000)
     ran = next((int(match[1]) for match in (re.match(r"Ran (\d+) test", line) for line in lines) if match), 0)
     bad = [line for line in lines if re.match(r"(FAIL|ERROR): ", line)]
     print("".join(f"    harness: {line}\n" for line in bad), end="")
@@ -32,9 +32,9 @@ def harness():
 
 def series(names):
     """Boot the kernels of these runs; how many cases passed and failed."""
-    runs = {**kunit.RUNS, **reports()}
+    runs = {**kernel.RUNS, **reports()}
     for name in names:
-        passed, failed = kunit.counts(kunit.run_one(name, runs[name]))
+        passed, failed = kernel.counts(kernel.run_one(name, runs[name]))
         print(f"{name}: {passed} passed, {failed} failed", flush=True)
         yield passed, failed
 

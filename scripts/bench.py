@@ -9,11 +9,11 @@ import subprocess
 import sys
 
 import ktap
-import kunit
+import kernel
 import step
 
-TREE = kunit.path("bench-tree")     # the kernel without the series, and with it, plus tests/cost.c
-OUT = kunit.path("bench")
+TREE = kernel.path("bench-tree")     # the kernel without the series, and with it, plus tests/cost.c
+OUT = kernel.path("bench")
 ICOUNT = "--qemu_args=-icount shift=0,sleep=off -smp 1"
 ARM64 = ["--arch=arm64", "--cross_compile=aarch64-linux-gnu-"]
 BENCH = ["--kconfig_add=CONFIG_IOMMU_IO_PGTABLE_BENCH=y"]
@@ -31,29 +31,29 @@ LINE = re.compile(r"(\w+) (\d+) (\w+) (\d+)$")
 
 def checkout(commit):
     """A work tree of its own at a commit, with the code that measures."""
-    kunit.checkout(TREE, commit)
-    shutil.copyfile(kunit.ROOT + "/tests/cost.c", TREE + "/drivers/iommu/io-pgtable-cost.c")
+    kernel.checkout(TREE, commit)
+    shutil.copyfile(kernel.ROOT + "/tests/cost.c", TREE + "/drivers/iommu/io-pgtable-cost.c")
     with open(TREE + "/drivers/iommu/Makefile", "a", encoding="utf-8") as makefile:
         makefile.write("obj-y += io-pgtable-cost.o\n")
 
 
 def tidy():
     """Take the code that measures out again: a tree with edits looks like work that was forgotten."""
-    kunit.git(TREE, "checkout", "--force", "HEAD")
+    kernel.git(TREE, "checkout", "--force", "HEAD")
     os.remove(TREE + "/drivers/iommu/io-pgtable-cost.c")
 
 
 def run(tree, name, action, *args, label=""):
-    log = kunit.path("log", f"bench-{name}.{action}.log")
+    log = kernel.path("log", f"bench-{name}.{action}.log")
     open(log, "w", encoding="utf-8").close()
-    command = [sys.executable, tree + "/tools/testing/kunit/kunit.py", action, "--build_dir=" + kunit.path("build", "bench-" + name)]
-    if step.run(f"{action} {name}{label}", kunit.shown(log), kunit.BUILD_LIMIT, command + list(args)):
-        sys.exit(f"error: {step.full_disk(kunit.WORK)}{kunit.last_error(log)} ({kunit.shown(log)})")
+    command = [sys.executable, tree + "/tools/testing/kunit/kunit.py", action, "--build_dir=" + kernel.path("build", "bench-" + name)]
+    if step.run(f"{action} {name}{label}", kernel.shown(log), kernel.BUILD_LIMIT, command + list(args)):
+        sys.exit(f"error: {step.full_disk(kernel.WORK)}{kernel.last_error(log)} ({kernel.shown(log)})")
 
 
 def build(tree, name, *args):
-    with kunit.building(kunit.path("build", "bench-" + name)):
-        run(tree, name, "build", "--kunitconfig=" + kunit.config_path("configs/bench.config"), *args)
+    with kernel.building(kernel.path("build", "bench-" + name)):
+        run(tree, name, "build", "--kunitconfig=" + kernel.config_path("configs/bench.config"), *args)
 
 
 def read(log, arch):
@@ -61,23 +61,23 @@ def read(log, arch):
     with open(log, encoding="utf-8", errors="replace", newline="\n") as text:
         judged = ktap.judge(text.read(), arch, {})
     if judged.failed or judged.problems:
-        sys.exit(f"error: {(judged.failed + judged.problems)[0]} ({kunit.shown(log)})")
+        sys.exit(f"error: {(judged.failed + judged.problems)[0]} ({kernel.shown(log)})")
     lines = filter(None, (LINE.match(text) for _, _, text in judged.facts))
     return {(match[1], int(match[2]), match[3]): int(match[4]) for match in lines}
 
 
 def boot_arm64(tree, name, *args, label=""):
     run(tree, name, "exec", *ARM64, f"--timeout={LIMIT}", "--kernel_args=kunit.stats_enabled=2", *args, label=label)
-    return read(kunit.path("build", "bench-" + name, "test.log"), "arm64")
+    return read(kernel.path("build", "bench-" + name, "test.log"), "arm64")
 
 
 def boot_uml(number):
-    log = kunit.path("log", "bench-uml.log")
-    kunit.start_over(log)
-    command = [kunit.path("build", "bench-uml", "linux"), "mem=1G", "console=tty", "kunit_shutdown=halt", "kunit.enable=1",
+    log = kernel.path("log", "bench-uml.log")
+    kernel.start_over(log)
+    command = [kernel.path("build", "bench-uml", "linux"), "mem=1G", "console=tty", "kunit_shutdown=halt", "kunit.enable=1",
                "kunit.stats_enabled=2", "kunit.filter_glob=io_pgtable_bench"]
-    if step.run(f"boot uml, {number} of {BOOTS}", kunit.shown(log), LIMIT, command):
-        sys.exit(f"error: UML failed ({kunit.shown(log)})")
+    if step.run(f"boot uml, {number} of {BOOTS}", kernel.shown(log), LIMIT, command):
+        sys.exit(f"error: UML failed ({kernel.shown(log)})")
     return read(log, "um")
 
 
@@ -127,7 +127,7 @@ def default_path():
 
 
 def series():
-    tree = kunit.path("tree")
+    tree = kernel.path("tree")
     build(tree, "arm64", *ARM64, *BENCH)
     counted = same_twice(lambda label: boot_arm64(tree, "arm64", ICOUNT, "io_pgtable_bench", label=label))
     counted = {key: value for key, value in counted.items() if key[0] != "two_cpus"}
@@ -186,9 +186,9 @@ def plot(entries):
         data.write("allocator " + " ".join(name[4:] for name in parts) + "\n")
         for allocator in ALLOCATORS:
             data.write(f'"{allocator}" ' + " ".join(str(values[allocator]) for values in parts.values()) + "\n")
-    log = kunit.path("log", "bench-plot.log")
-    if subprocess.run(["gnuplot", kunit.ROOT + "/scripts/bench.gnuplot"], cwd=OUT, stderr=open(log, "w", encoding="utf-8"), check=False).returncode:
-        sys.exit(f"error: {kunit.last_error(log)} ({kunit.shown(log)})")
+    log = kernel.path("log", "bench-plot.log")
+    if subprocess.run(["gnuplot", kernel.ROOT + "/scripts/bench.gnuplot"], cwd=OUT, stderr=open(log, "w", encoding="utf-8"), check=False).returncode:
+        sys.exit(f"error: {kernel.last_error(log)} ({kernel.shown(log)})")
 
 
 def dearer(entries):
@@ -204,7 +204,7 @@ def main():
         json.dump({"measures": entries}, out, indent=1)
     show_all(entries)
     plot(entries)
-    print(f"\n{kunit.shown(OUT)}: bench.json, reserve.svg, job.svg")
+    print(f"\n{kernel.shown(OUT)}: bench.json, reserve.svg, job.svg")
     if dearer(entries):
         print("the series makes the default path dearer: " + " ".join(dearer(entries)))
     return bool(dearer(entries))

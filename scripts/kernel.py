@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kunit.py RUN: build one KUnit kernel, boot it, judge its log. RUN is one of RUNS."""
+"""kernel.py RUN: build one KUnit kernel, boot it, judge its log. RUN is one of RUNS."""
 import contextlib
 import dataclasses
 import glob

@@ -6,11 +6,11 @@ import re
 import sys
 
 import ktap
-import kunit
+import kernel
 import step
 
-TREE = kunit.path("mutants-tree")
-SUITES = kunit.expected_suites("uml")
+TREE = kernel.path("mutants-tree")
+SUITES = kernel.expected_suites("uml")
 
 
 @dataclasses.dataclass
@@ -54,13 +54,13 @@ def write(name, text):
         source.write(text)
 
 
-BOOT = dataclasses.replace(kunit.REPORTS["uml"], build="mutants", limit=60)
+BOOT = dataclasses.replace(kernel.REPORTS["uml"], build="mutants", limit=60)
 
 
 def verdict(glob, report=""):
     """What is wrong with a boot of one suite or report case, or nothing."""
-    status = kunit.boot("mutants", dataclasses.replace(BOOT, glob=glob))
-    with open(kunit.path("log", "mutants.log"), encoding="utf-8", errors="replace", newline="\n") as log:
+    status = kernel.boot("mutants", dataclasses.replace(BOOT, glob=glob))
+    with open(kernel.path("log", "mutants.log"), encoding="utf-8", errors="replace", newline="\n") as log:
         judged = ktap.judge(log.read(), "um", {glob.split(".")[0]: SUITES.get(glob, 1)}, report)
     wrong = judged.failed + judged.problems
     return wrong[0] if wrong else "the boot failed" if status else ""
@@ -75,12 +75,12 @@ def killed(mutant):
     """Why the tests are red with this mutant, or nothing."""
     text = mutate(mutant)
     try:
-        if kunit.build("mutants", BOOT):
-            print(f"    it does not build: {kunit.last_error(kunit.path('log', 'mutants.build.log'))}")
+        if kernel.build("mutants", BOOT):
+            print(f"    it does not build: {kernel.last_error(kernel.path('log', 'mutants.build.log'))}")
             return ""
         if not mutant.cases:
             return red_suite()
-        reports = kunit.report_runs()
+        reports = kernel.report_runs()
         reasons = [verdict(case, reports[case].report) for case in mutant.cases]
         return reasons[0] if all(reasons) else ""
     finally:
@@ -88,11 +88,11 @@ def killed(mutant):
 
 
 def main():
-    with open(os.path.join(kunit.ROOT, "tests/mutants"), encoding="utf-8") as text:
+    with open(os.path.join(kernel.ROOT, "tests/mutants"), encoding="utf-8") as text:
         mutants = [mutant for mutant in read_mutants(text.read()) if not sys.argv[1:] or any(word in mutant.name for word in sys.argv[1:])]
-    kunit.checkout(TREE, "HEAD")
-    kunit.KUNIT = os.path.join(TREE, "tools/testing/kunit/kunit.py")
-    problem = "; ".join(kunit.build("mutants", BOOT)) or red_suite()
+    kernel.checkout(TREE, "HEAD")
+    kernel.KUNIT = os.path.join(TREE, "tools/testing/kunit/kunit.py")
+    problem = "; ".join(kernel.build("mutants", BOOT)) or red_suite()
     if problem:
         sys.exit(f"error: red without a mutant: {problem}")
     survived = 0

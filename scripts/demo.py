@@ -2,22 +2,22 @@
 """Boot an arm64 kernel with the series on a machine with an SMMUv3, and print what its tests saw a device do."""
 import sys
 
-import kunit
+import kernel
 import step
 
 SUITE = "arm_smmu_v3_alloc_ops"
 
 
 def main():
-    tree, log = kunit.path("tree"), kunit.run_one("demo", kunit.RUNS["demo"])
-    passed, failed = kunit.counts(log)
-    print(f"\n{kunit.git(tree, 'log', '-1', '--format=%s', 'base')} for arm64 + {kunit.git(tree, 'rev-list', '--count', 'base..HEAD')} patches, "
+    tree, log = kernel.path("tree"), kernel.run_one("demo", kernel.RUNS["demo"])
+    passed, failed = kernel.counts(log)
+    print(f"\n{kernel.git(tree, 'log', '-1', '--format=%s', 'base')} for arm64 + {kernel.git(tree, 'rev-list', '--count', 'base..HEAD')} patches, "
           "QEMU virt machine: SMMUv3, a PCI device (edu) doing DMA through it")
     for suite, _, text in log.facts:
         if suite == SUITE:
             print(f"  {text}")
     print(f"{'all of it held' if not failed else 'NOT all of it held'}: {passed} passed, {failed} failed "
-          f"(kernel log: {kunit.shown(kunit.path('log', 'demo.log'))})")
+          f"(kernel log: {kernel.shown(kernel.path('log', 'demo.log'))})")
     return failed > 0
 
 
