@@ -1,5 +1,7 @@
 """The judge: a good log is green, and everything that can be wrong with one is red."""
 import contextlib
+import dataclasses
+import fnmatch
 import io
 import os
 import pathlib
@@ -263,7 +265,7 @@ class Boot(unittest.TestCase):
         self.work = pathlib.Path(top.name)
         (self.work / "log").mkdir()
         (self.work / "kunit.py").write_text(FAKE_KUNIT)
-        for name, value in (("WORK", str(self.work)), ("KUNIT", str(self.work / "kunit.py")), ("expected_suites", lambda name: EXPECTED)):
+        for name, value in (("WORK", str(self.work)), ("KUNIT", str(self.work / "kunit.py")), ("expected_suites", lambda build: EXPECTED)):
             patch = mock.patch.object(kernel, name, value)
             patch.start()
             self.addCleanup(patch.stop)
@@ -286,6 +288,10 @@ class Boot(unittest.TestCase):
         self.assertEqual(self.run_one(name="uml"), (4, 0))
         self.assertEqual(self.run_one(name="uml", exec_status=1), (4, 1))
         self.assertEqual(self.run_one(name="uml", text=KTAP[:-20]), (4, 1))
+
+    def test_fewer_cases_than_expected(self):
+        with mock.patch.object(kernel, "expected_suites", lambda build: {**EXPECTED, "first": 4}):
+            self.assertEqual(self.run_one(), (4, 1))
 
     def test_no_build(self):
         self.run_one()
@@ -328,16 +334,41 @@ class Tables(unittest.TestCase):
     """tests/expected and tests/reports themselves."""
 
     def test_every_run_expects_something(self):
-        for name in kernel.RUNS:
-            self.assertTrue(kernel.expected_suites(name), name)
-        for run, _, least in kernel.read_table("expected", 3):
-            self.assertIn(run, kernel.RUNS)
-            self.assertGreater(int(least), 0)
+        for name, run in kernel.RUNS.items():
+            self.assertTrue(kernel.expected(run), name)
+            self.assertGreater(min(kernel.expected(run).values()), 0, name)
+
+    def test_every_kernel_in_the_table_is_one(self):
+        builds = {run.build for run in kernel.RUNS.values()}
+        for suite, least, pattern, *others in kernel.read_table("expected"):
+            self.assertTrue(fnmatch.filter(builds, pattern), suite)
+            for build, _, other in (text.partition("=") for text in others):
+                self.assertIn(build, fnmatch.filter(builds, pattern), suite)
+                self.assertNotEqual(int(other), int(least), suite)
+
+    def test_numbers_of_a_kernel(self):
+        rows = [["first", "30", "*", "arm=22", "x86_64=21"], ["hardware", "4", "arm64*", "arm64-64k=3"]]
+        with mock.patch.object(kernel, "read_table", lambda name: rows):
+            for build, suites in (("uml", {"first": 30}), ("arm", {"first": 22}), ("arm64", {"first": 30, "hardware": 4}),
+                                  ("arm64-64k", {"first": 30, "hardware": 3})):
+                self.assertEqual(kernel.expected_suites(build), suites)
+
+    def test_numbers_of_a_part(self):
+        with mock.patch.object(kernel, "expected_suites", lambda build: {"first": 30, "second": 4}):
+            for part, suites in (("", {"first": 30, "second": 4}), ("second", {"second": 4}), ("f*", {"first": 30}),
+                                 ("first.case", {"first": 1}), ("new.case", {"new": 1}), ("f*.case", {})):
+                self.assertEqual(kernel.expected(dataclasses.replace(kernel.RUNS["uml"], glob=part)), suites)
 
     def test_reports_name_a_case_and_a_pattern(self):
         for case, run in kernel.report_runs().items():
             self.assertRegex(case, r"^\w+\.\w+$")
             self.assertTrue(run.report)
+        self.assertEqual(len(kernel.report_runs()), len(kernel.read_table("reports")))
+
+    def test_a_line_is_all_that_a_report_needs(self):
+        with mock.patch.object(kernel, "read_table", lambda name, columns: [["suite.case", "arm64", "a pattern of words"]]):
+            self.assertEqual(make_test.reports(), {"report-suite.case": dataclasses.replace(
+                kernel.REPORTS["arm64"], glob="suite.case", report="a pattern of words")})
 
 
 class Test(unittest.TestCase):

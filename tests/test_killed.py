@@ -27,11 +27,11 @@ KTAP = """\
 KTAP version 1
 1..1
     KTAP version 1
-    # Subtest: first
+    # Subtest: arm_smmu_v3_dma
     1..1
     ok 1 case
 # Totals: pass:1 fail:0 skip:0 total:1
-ok 1 first
+ok 1 arm_smmu_v3_dma
 reboot: Restarting system
 """
 
@@ -44,7 +44,7 @@ class Kernel(Project):
         tool.parent.mkdir(parents=True)
         tool.write_text(KUNIT % KTAP)
         (self.root / "tests").mkdir()
-        (self.root / "tests/expected").write_text("demo first 1\n")
+        (self.root / "tests/expected").write_text("arm_smmu_v3_dma 1 *\n")
         super().make_kernel()
 
 
