@@ -6,6 +6,9 @@ export KDIR
 demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tables from a pool (default)
 	@scripts/with-tree scripts/demo.py
 
+quick: ## KUnit on UML, in seconds once it was built; T=suite or T=suite.case for that part of it
+	@scripts/with-tree scripts/quick.py '$(T)'
+
 test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3 and on the kernels of the matrix
 	@scripts/with-tree scripts/test.py
 
@@ -39,4 +42,4 @@ clean: ## remove the kernel tree and all builds (with KDIR=, those of that tree)
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo test matrix check bench mutants soak docs tree export clean help
+.PHONY: demo quick test matrix check bench mutants soak docs tree export clean help

@@ -257,15 +257,20 @@ def show(name, log):
     for text in (log.failed + log.problems)[:20]:
         print(f"    {name}: {text}")
     raw = path("log", name + ".log")
-    if any("cut off" in text or "no tests" in text for text in log.problems):
+    if any("cut off" in text or "no tests ran" in text for text in log.problems):
         print(f"    {name}: the last lines of {shown(raw)}:")
         print("".join(f"        {line}\n" for line in tail(raw, 12)), end="")
 
 
-def run_one(name, run):
-    """Build, boot, judge, and say what is wrong; the judged log."""
+def judged(name, run):
+    """Build, boot, judge; the judged log."""
     problems = build(name, run)
-    log = ktap.Log(problems=problems) if problems else judge(name, run, boot(name, run))
+    return ktap.Log(problems=problems) if problems else judge(name, run, boot(name, run))
+
+
+def run_one(name, run):
+    """The same, and say what is wrong."""
+    log = judged(name, run)
     show(name, log)
     return log
 

@@ -34,6 +34,10 @@ KNOWN = re.compile(r"^WARNING: CPU: \d+ PID: 1 at arch/um/drivers/virt-pci\.c:\d
 KNOWN_TEXT = "No virtio device ID configured for PCI - no PCI support"
 
 
+# What is wrong when the kernel came to its tests and had none.
+NOTHING = "there are no tests to run"
+
+
 @dataclasses.dataclass
 class Group:
     """The results between a KTAP header and the result line that sums them up."""
@@ -147,6 +151,8 @@ class Parser:
     def end(self):
         if not self.groups:
             self.log.problems.append("no tests ran")
+        elif self.groups[0].plan == 0:
+            self.log.problems.append(NOTHING)
         elif not self.done:
             self.log.problems.append("the log is cut off: not all planned suites ended, or the kernel did not shut down")
         for suite, passed in self.log.passed.items():
