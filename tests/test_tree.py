@@ -222,11 +222,13 @@ class Export(Project):
         self.git(self.tree, "merge", "-q", "-m", "merge", "side")
         self.refused("merge")
 
-    def test_refuses_more_than_15_patches(self):
+    def test_refuses_more_than_32_patches(self):
         self.make("tree")
-        for number in range(16):
-            self.commit("kernel/a.c", f"line {number + 10}\n", f"number {number}\n", f"kernel: Step {number}")
-        self.refused("more than 15")
+        for number in range(33):
+            self.commit("kernel/a.c", f"line {number + 1}\n", f"number {number}\n", f"kernel: Step {number}")
+        self.refused("more than 32")
+        self.git(self.tree, "reset", "-q", "--hard", "HEAD~1")
+        self.make("export")
 
     def test_refuses_empty_commits(self):
         self.series()
