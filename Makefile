@@ -27,7 +27,7 @@ mutants: ## break the series in many small ways and see that the tests notice (h
 soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5
 	@scripts/with-tree scripts/soak.py $(or $(MINUTES),5)
 
-docs: ## the chapter of the kernel's documentation, as HTML
+docs: ## the chapter of the kernel's documentation, as HTML; a warning about it fails
 	@scripts/with-tree scripts/docs
 
 tree: ## get the kernel and apply the series as commits: .work/tree
