@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # The one entry to this project; "make help" lists the commands.
 # KDIR=/path/to/linux takes any 6.1.y tree as the base instead of Debian's package.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # Draws reserve.dat and job.dat of the current directory (scripts/bench.py).
 set terminal svg noenhanced size 720,420 background "white" font "sans-serif,13"
 set style line 1 lc rgb "#c0392b" lw 2 pt 7 ps 0.6

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """What a page table costs: with the default allocator, a private kmem_cache, the pool, and without the series."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """Boot an arm64 kernel with the series on a machine with an SMMUv3, and print what its tests saw a device do."""
 import sys
 

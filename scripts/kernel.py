@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """kernel.py RUN: build one KUnit kernel, boot it, judge its log. RUN is one of RUNS."""
 import contextlib
 import dataclasses

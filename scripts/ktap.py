@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Judge the raw log of a kernel that ran KUnit tests at boot.
 
 The kernel's kunit.py is not enough: it is content with a kernel that warned, with tests that were skipped, with suites

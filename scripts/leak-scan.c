@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* The init of a kernel whose tests have run: let kmemleak look for what they left, show it, shut down. */
 #define KMEMLEAK "/debug/kmemleak"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # What the shell scripts share: where things are, one way to fail, the lock, the state of the tree.
 

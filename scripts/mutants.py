@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """Break the series in many small ways (tests/mutants), build it on UML, and see that a test notices each."""
 import dataclasses
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """quick.py [GLOB]: KUnit on UML, all of it or what GLOB names (suite or suite.case); cases of tests/reports on their kernel."""
 import dataclasses
 import re

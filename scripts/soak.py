@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """soak.py MINUTES: random steps against the model (io_pgtable_model) under KASAN on UML, boot after boot with new seeds."""
 import dataclasses
 import re

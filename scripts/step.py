@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """step.py LABEL LOG SECONDS COMMAND...: run one long step, its output in LOG, at most SECONDS long.
 
 Says what runs and how long it took. Nothing that COMMAND started outlives it, however this ends.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """test.py: the harness, then the series: KUnit on UML, on arm64, on every kernel of the debug matrix, and its reports.
 test.py matrix: the debug matrix alone."""
 import re

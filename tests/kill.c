@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 /* Preloaded into all that a run starts: counts the changes to files, and kills the run before the KILL_AT-th. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

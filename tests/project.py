@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A throwaway copy of this project with a tiny kernel tree to work on."""
 import hashlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make bench: figures are read from good logs only, two counts must agree, and a dearer default path is said."""
 import contextlib
 import io

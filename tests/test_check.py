@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make check: what a patch brings is red, each by its own check; what the base has is not."""
 import shutil
 import subprocess

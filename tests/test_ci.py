@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """.ci/run: runs every target, whatever the one before said, and is red when one of them is."""
 import shutil
 import subprocess

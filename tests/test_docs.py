@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make docs: a warning about our chapter or an error fails it, each time; a warning about another one does not."""
 import subprocess
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Packages that cannot be had, a broken tarball, a full disk, work in the tree: a line says it, nothing is lost."""
 import os
 import resource

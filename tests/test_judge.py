@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The judge: a good log is green, and everything that can be wrong with one is red."""
 import contextlib
 import dataclasses

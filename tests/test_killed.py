@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs that are killed, and two runs at once: nothing is lost, nothing is left behind, and the next run works."""
 import os
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make mutants: its table is sound, and a mutant changes the lines it names or stops the run."""
 import pathlib
 import sys

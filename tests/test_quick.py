@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make quick: boots what T names on the kernel that has it, and a T that names nothing is an error."""
 import contextlib
 import io

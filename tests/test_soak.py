@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make soak: steps are added up over boots, each with another seed, and a red boot ends it."""
 import contextlib
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """make tree and make export: they give what they say, refuse what they must, and lose nothing."""
 import os
 import shutil
