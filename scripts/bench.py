@@ -188,7 +188,8 @@ def plot(entries):
         for allocator in ALLOCATORS:
             data.write(f'"{allocator}" ' + " ".join(str(values[allocator]) for values in parts.values()) + "\n")
     log = kernel.path("log", "bench-plot.log")
-    if subprocess.run(["gnuplot", kernel.ROOT + "/scripts/bench.gnuplot"], cwd=OUT, stderr=open(log, "w", encoding="utf-8"), check=False).returncode:
+    command = ["gnuplot", kernel.ROOT + "/scripts/bench.gnuplot"]
+    if subprocess.run(command, cwd=OUT, stderr=open(log, "w", encoding="utf-8"), check=False).returncode:
         sys.exit(f"error: {kernel.last_error(log)} ({kernel.shown(log)})")
 
 

@@ -12,7 +12,8 @@ SUITE = "arm_smmu_v3_alloc_ops"
 def main():
     tree, log = kernel.path("tree"), kernel.run_one("demo", kernel.RUNS["demo"])
     passed, failed = kernel.counts(log)
-    print(f"\n{kernel.git(tree, 'log', '-1', '--format=%s', 'base')} for arm64 + {kernel.git(tree, 'rev-list', '--count', 'base..HEAD')} patches, "
+    print(f"\n{kernel.git(tree, 'log', '-1', '--format=%s', 'base')} for arm64 + "
+          f"{kernel.git(tree, 'rev-list', '--count', 'base..HEAD')} patches, "
           "QEMU virt machine: SMMUv3, a PCI device (edu) doing DMA through it")
     for suite, _, text in log.facts:
         if suite == SUITE:

@@ -115,6 +115,7 @@ apply() {
 	for patch in "${patches[@]}"; do
 		git -C "$work" am -q --keep-non-patch --no-3way --no-gpg-sign "$PWD/$patch" >"$W/log/am.log" 2>&1 || does_not_apply "$patch"
 	done
+	# shellcheck disable=SC2034	# for the caller
 	APPLIED=$(git -C "$work" rev-parse HEAD)
 	remove_worktree "$2" "$work"
 }

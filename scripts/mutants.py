@@ -100,7 +100,8 @@ def main():
     for number, mutant in enumerate(mutants, 1):
         reason = killed(mutant)
         survived += not reason
-        print(f"{number}/{len(mutants)} {'killed' if reason else 'SURVIVED'}: {mutant.name}" + (f" ({reason})" if reason else ""), flush=True)
+        end = f"killed: {mutant.name} ({reason})" if reason else f"SURVIVED: {mutant.name}"
+        print(f"{number}/{len(mutants)} {end}", flush=True)
     print(f"{len(mutants) - survived} killed, {survived} survived")
     return survived > 0
 

@@ -51,7 +51,8 @@ class Project(unittest.TestCase):
         return subprocess.run(["git", "-C", directory, *args], env=self.env, check=True, capture_output=True, text=True).stdout.strip()
 
     def run_make(self, *args, **env):
-        return subprocess.run(["make", *args], cwd=self.root, env={**self.env, **env}, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(["make", *args], cwd=self.root, env={**self.env, **env},
+                              capture_output=True, text=True, timeout=60, check=False)
 
     def make(self, *args, **env):
         result = self.run_make(*args, **env)

@@ -56,7 +56,8 @@ class Bench(unittest.TestCase):
 
     def test_entries(self):
         self.assertEqual(bench.measures(WARM, "instructions"), [
-            {"name": "reserve_return_warm", "unit": "instructions", "tables": 514, "values": {"default": None, "kmem_cache": 130891, "pool": 237}}])
+            {"name": "reserve_return_warm", "unit": "instructions", "tables": 514,
+             "values": {"default": None, "kmem_cache": 130891, "pool": 237}}])
         for name, kind, unit in (("map_dense", "bytes", "ns"), ("two_cpus", "cpus", "ns"), ("reservation_bytes", "tables", "bytes")):
             entry, = bench.measures({(name, 2, "pool"): 1}, "ns")
             self.assertEqual((entry[kind], entry["unit"]), (2, unit))

@@ -102,7 +102,8 @@ class Disk(Project):
         return {path.name: path.read_bytes() for path in self.patches.iterdir()}
 
     def can_mount(self):
-        return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", self.root / ".work"], capture_output=True, check=False).returncode == 0
+        command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", self.root / ".work"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def full(self, kilobytes, command):
         """Run with so much room, then again with enough."""
@@ -121,7 +122,8 @@ class Disk(Project):
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-        result = subprocess.run(["make", command], cwd=self.root, env={**self.env, **env}, capture_output=True, text=True, preexec_fn=limit, timeout=60, check=False)
+        result = subprocess.run(["make", command], cwd=self.root, env={**self.env, **env}, capture_output=True, text=True,
+                                preexec_fn=limit, timeout=60, check=False)
         self.assertNotEqual(result.returncode, 0)
         self.make(command)
         return result.stderr
@@ -179,7 +181,8 @@ class LocalWork(Project):
             if not works:
                 self.assert_one_error(result.stderr, "")
             texts = [path.read_text() for path in [self.tree / "kernel/a.c", *self.tree.glob("*.c")]]
-            self.assertIn("precious", "".join([*texts, self.git(self.tree, "diff", "--cached"), self.git(self.tree, "log", "-p", "-m", "--all", "HEAD")]), command)
+            kept = [*texts, self.git(self.tree, "diff", "--cached"), self.git(self.tree, "log", "-p", "-m", "--all", "HEAD")]
+            self.assertIn("precious", "".join(kept), command)
 
     def test_edit(self):
         self.survives(self.edit_line)

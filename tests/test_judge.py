@@ -153,7 +153,8 @@ class Judge(unittest.TestCase):
 
     def test_every_kind_of_report(self):
         for report in REPORTS:
-            for text in (BOOT + report + "\n" + KTAP, BOOT + KTAP.replace("    ok 1 device", f"{report}\n    ok 1 device"), BOOT + KTAP + report + "\n"):
+            inside = KTAP.replace("    ok 1 device", f"{report}\n    ok 1 device")
+            for text in (BOOT + report + "\n" + KTAP, BOOT + inside, BOOT + KTAP + report + "\n"):
                 with self.subTest(report):
                     self.assert_red(judge(stamped(text)), "kernel report: ")
                     self.assert_red(judge(text), "kernel report: ")
@@ -229,7 +230,8 @@ class Judge(unittest.TestCase):
         self.assert_red(judge(KTAP.replace("1..2", "1..3", 1).replace("reboot", "not ok 3 third\nreboot")), "third.* no cases")
 
     def test_crash(self):
-        text = KTAP[:KTAP.index("    ok 1 device")] + "Internal error: Oops: 0000000096000005\nKernel panic - not syncing: Oops: Fatal exception\n"
+        oops = "Internal error: Oops: 0000000096000005\nKernel panic - not syncing: Oops: Fatal exception\n"
+        text = KTAP[:KTAP.index("    ok 1 device")] + oops
         self.assert_red(judge(text), "cut off")
         self.assert_red(judge(text, expected={}), "kernel report: Internal error")
 
@@ -242,7 +244,8 @@ class Judge(unittest.TestCase):
         self.assert_red(judge(UML_WARN + KTAP, "um", report="WARNING"), "0 reports seen")
         self.assert_red(judge(inside, report="something else"), "exactly one")
         self.assert_red(judge(WARN + inside, report=wanted), "2 reports seen")
-        self.assert_red(judge(inside.replace("    ok 1 device", "BUG: sleeping function called\n    ok 1 device"), report=wanted), "2 reports")
+        twice = inside.replace("    ok 1 device", "BUG: sleeping function called\n    ok 1 device")
+        self.assert_red(judge(twice, report=wanted), "2 reports")
         self.assert_red(judge(inside.replace("ok 1 device", "not ok 1 device"), report=wanted), "not ok 1")
 
 
@@ -314,10 +317,12 @@ class Boot(unittest.TestCase):
         (self.work / "kunit.py").write_text(FAKE_KUNIT.replace("import os, sys", "import os, sys; print(*sys.argv)"))
         self.run_one(name="arm64-64k")
         for log in ("arm64-64k.build.log", "arm64-64k.boot.log"):
-            self.assertIn(" --kconfig_add=CONFIG_ARM64_4K_PAGES=n --kconfig_add=CONFIG_ARM64_64K_PAGES=y", (self.work / "log" / log).read_text())
+            self.assertIn(" --kconfig_add=CONFIG_ARM64_4K_PAGES=n --kconfig_add=CONFIG_ARM64_64K_PAGES=y",
+                          (self.work / "log" / log).read_text())
 
     def test_time_limit(self):
-        (self.work / "kunit.py").write_text(FAKE_KUNIT.replace("sys.exit(int(os.environ[\"EXEC", "print('Command timed out after 1 seconds'); sys.exit(int(os.environ[\"EXEC"))
+        end = 'sys.exit(int(os.environ["EXEC'
+        (self.work / "kunit.py").write_text(FAKE_KUNIT.replace(end, "print('Command timed out after 1 seconds'); " + end))
         self.assertEqual(self.run_one(), (4, 1))
 
     def test_killed_build_starts_anew(self):
@@ -390,6 +395,18 @@ class Test(unittest.TestCase):
         self.assertEqual(set(make_test.EVERY), {*kernel.RUNS, *make_test.reports()} - {"demo", "soak"})
         self.assertLess(set(make_test.MATRIX), set(make_test.EVERY))
 
+    def test_harness_results(self):
+        ran = "Ran 9 tests in 1.0s\n"
+        for text, status, result in ((ran + "\nOK\n", 0, (9, 0)), ("FAIL: test_a\nERROR: test_b\n" + ran, 1, (7, 2)), (ran, 124, (9, 1)),
+                                     ("ImportError\n", 1, (0, 1)), ("Ran 0 tests in 0.0s\n", 0, (0, 1))):
+            def run(_label, log, _limit, _command):
+                pathlib.Path(log).write_text(text)
+                return status
+            with tempfile.TemporaryDirectory() as work, mock.patch.object(kernel, "path", lambda *names: os.path.join(work, names[-1])), \
+                    mock.patch.object(step, "run", run), contextlib.redirect_stdout(io.StringIO()) as out:
+                self.assertEqual(make_test.harness(), result, text)
+            self.assertEqual(out.getvalue().count("    harness: "), text.count(": test_"))
+
     def test_each_run_has_a_line(self):
         bad = ktap.Log(passed={"first": 2}, failed=["first: not ok 3 last"])
         with mock.patch.object(kernel, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
@@ -398,7 +415,8 @@ class Test(unittest.TestCase):
         self.assertEqual(out.getvalue(), "arm64-64k: 3 passed, 0 failed\narm: 2 passed, 1 failed\n")
 
     def test_what_cannot_be_written(self):
-        result = subprocess.run([sys.executable, kernel.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"}, capture_output=True, text=True, check=False)
+        result = subprocess.run([sys.executable, kernel.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"},
+                                capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, "^error: .*/nowhere/log/uml.build.log'\n$")
 
@@ -412,7 +430,8 @@ class Explanation(unittest.TestCase):
         return said.getvalue()
 
     def test_first_error(self):
-        self.assertEqual(self.explained("In file\na.h:5:1: fatal error: no b.h\n 5 | #include\ncompilation terminated.\n"), "error: cc a.c: a.h:5:1: fatal error: no b.h\n")
+        said = "In file\na.h:5:1: fatal error: no b.h\n 5 | #include\ncompilation terminated.\n"
+        self.assertEqual(self.explained(said), "error: cc a.c: a.h:5:1: fatal error: no b.h\n")
 
     def test_last_line_without_one(self):
         self.assertEqual(self.explained("one\ntwo\n"), "error: cc a.c: two\n")

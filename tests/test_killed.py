@@ -63,13 +63,14 @@ class KilledAnywhere(Kernel):
         """Run the command and kill it before its change number AT; its status, and what it said."""
         count = self.top / "count"
         count.unlink(missing_ok=True)
-        result = subprocess.run(["sh", "-c", 'export KILL_GROUP=$$ LD_PRELOAD=$0; exec "$@"', self.library, *command], cwd=self.root, text=True,
-                                env={**self.env, "KILL_COUNT": str(count), "KILL_AT": str(at)}, start_new_session=True, timeout=60, check=False,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        result = subprocess.run(["sh", "-c", 'export KILL_GROUP=$$ LD_PRELOAD=$0; exec "$@"', self.library, *command],
+                                cwd=self.root, env={**self.env, "KILL_COUNT": str(count), "KILL_AT": str(at)}, start_new_session=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
         return result.returncode, result.stdout
 
     def everywhere(self, step, change, check, *command):
-        """Change something; run, and kill each run a little later than the one before, until one succeeds; until nothing is left to kill."""
+        """Change something; run, and kill each run a little later than the one before, until one succeeds.
+        Again, until nothing is left to kill."""
         at = 1
         while True:
             change(at)
@@ -143,13 +144,15 @@ class KilledAnywhere(Kernel):
 
     def test_demo(self):
         self.series()
-        self.everywhere(2, lambda at: shutil.rmtree(self.work / "build", ignore_errors=True), lambda at: self.assert_whole(), "make", "demo")
+        build = self.work / "build"
+        self.everywhere(2, lambda at: shutil.rmtree(build, ignore_errors=True), lambda at: self.assert_whole(), "make", "demo")
 
     def test_work_tree(self):
         """Those of make bench and make mutants."""
         self.series()
         where = self.top / "work"
-        command = ["python3", "-c", f"import sys; sys.path[0] = 'scripts'; import kernel; kernel.checkout('{where}', 'base'); kernel.checkout('{where}', 'HEAD')"]
+        code = f"import kernel; kernel.checkout('{where}', 'base'); kernel.checkout('{where}', 'HEAD')"
+        command = ["python3", "-c", "import sys; sys.path[0] = 'scripts'; " + code]
         self.env["WORK"] = str(self.work)
 
         def check(at):
@@ -168,7 +171,8 @@ class Interrupted(Project):
         name, words = stop
         real, group = shutil.which(name), self.top / "group"
         group.unlink(missing_ok=True)
-        (fake / name).write_text(f'#!/bin/bash\ncase "$*" in *"{words}"*) until [ -s {group} ]; do :; done; kill -KILL -- -$(<{group}); sleep 9 ;; esac\n'
+        (fake / name).write_text(f'#!/bin/bash\ncase "$*" in *"{words}"*)'
+                                 f' until [ -s {group} ]; do :; done; kill -KILL -- -$(<{group}); sleep 9 ;; esac\n'
                                  f'exec {real} "$@"\n')
         (fake / name).chmod(0o755)
         process = subprocess.Popen(["make", *args], cwd=self.root, env={**self.env, "PATH": f"{fake}:{self.env['PATH']}"},
@@ -179,7 +183,8 @@ class Interrupted(Project):
 
     def test_first_tree(self):
         self.series()
-        for stop in (("tar", "-cf"), ("git", "add -f"), ("git", "commit-tree"), ("git", "am -q"), ("git", "reset -q --hard"), ("mv", "state"), ("mv", "tree.new")):
+        for stop in (("tar", "-cf"), ("git", "add -f"), ("git", "commit-tree"), ("git", "am -q"), ("git", "reset -q --hard"),
+                     ("mv", "state"), ("mv", "tree.new")):
             shutil.rmtree(self.root / ".work")
             self.kill_at(stop, "tree")
             self.make("tree")
@@ -189,7 +194,8 @@ class Interrupted(Project):
     def test_moving_the_tree(self):
         self.series()
         text = (self.patches / TWO).read_text()
-        for number, stop in enumerate((("git", "am -q"), ("mv", "state.tree.new"), ("git", "tag -f"), ("git", "checkout -q -f -B"), ("mv", "state.tree "))):
+        for number, stop in enumerate((("git", "am -q"), ("mv", "state.tree.new"), ("git", "tag -f"), ("git", "checkout -q -f -B"),
+                                       ("mv", "state.tree "))):
             (self.patches / TWO).write_text(text.replace("+line nine", f"+line {number}{number}"))
             self.kill_at(stop, "tree")
             self.assertNotIn("unexported", self.make("tree"))
@@ -251,7 +257,8 @@ class Processes(Project):
             self.assert_ends(job)
 
     def test_time_limit(self):
-        result = subprocess.run(["python3", "scripts/step.py", "job", "log", "1", "sleep", "60"], cwd=self.root, capture_output=True, text=True, timeout=20, check=False)
+        result = subprocess.run(["python3", "scripts/step.py", "job", "log", "1", "sleep", "60"], cwd=self.root,
+                                capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual(result.returncode, 124)
         self.assertIn("time limit", result.stdout)
 
@@ -260,7 +267,8 @@ class TwoRuns(Kernel):
     """The second one waits, says so, and works."""
 
     def start(self, command, **env):
-        return subprocess.Popen(["make", command], cwd=self.root, env={**self.env, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        return subprocess.Popen(["make", command], cwd=self.root, env={**self.env, **env}, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def hold(self, program, command):
@@ -286,7 +294,8 @@ class TwoRuns(Kernel):
 
     def test_any_two(self):
         self.series()
-        for program, one, two in (("tar", "tree", "tree"), ("tar", "tree", "export"), ("tar", "tree", "clean"), ("diff", "export", "tree"), ("diff", "export", "export"),
+        for program, one, two in (("tar", "tree", "tree"), ("tar", "tree", "export"), ("tar", "tree", "clean"),
+                                  ("diff", "export", "tree"), ("diff", "export", "export"),
                                   ("tar", "demo", "demo"), ("tar", "demo", "clean")):
             with self.subTest(f"{one} and {two}"):
                 if program == "tar":

@@ -25,7 +25,8 @@ class Mutants(unittest.TestCase):
 
     def test_block(self):
         mutant, = mutants.read_mutants("# comment\n\n" + ONE)
-        self.assertEqual(mutant, mutants.Mutant("the second call is forgotten", "a.c", ["suite_warn.case"], "\tone();\n\ttwo();\n", "\tone();\n"))
+        self.assertEqual(mutant, mutants.Mutant("the second call is forgotten", "a.c", ["suite_warn.case"],
+                                                "\tone();\n\ttwo();\n", "\tone();\n"))
 
     def mutate(self, text):
         with tempfile.TemporaryDirectory() as tree, mock.patch.object(mutants, "TREE", tree):
@@ -46,7 +47,8 @@ class Mutants(unittest.TestCase):
         for reasons, killed in ((["", "red"], ""), (["red", "red"], "red"), (["", ""], "")):
             mutant = mutants.read_mutants(ONE)[0]
             mutant.cases *= 2
-            with mock.patch.multiple(mutants, mutate=lambda mutant: "", write=lambda name, text: None, verdict=mock.Mock(side_effect=reasons)), \
+            verdict = mock.Mock(side_effect=reasons)
+            with mock.patch.multiple(mutants, mutate=lambda mutant: "", write=lambda name, text: None, verdict=verdict), \
                     mock.patch.multiple(kernel, build=lambda name, run: [], report_runs=lambda: {"suite_warn.case": mutants.BOOT}):
                 self.assertEqual(mutants.killed(mutant), killed)
 

@@ -38,7 +38,8 @@ class Tree(Project):
         before = snapshot(self.patches)
         home = self.top / "home"
         (home / ".config/git").mkdir(parents=True)
-        (home / ".gitconfig").write_text("[format]\n signOff = true\n numbered = true\n suffix = .txt\n[diff]\n noprefix = true\n context = 9\n"
+        (home / ".gitconfig").write_text("[format]\n signOff = true\n numbered = true\n suffix = .txt\n"
+                                         "[diff]\n noprefix = true\n context = 9\n"
                                          "[core]\n autocrlf = true\n[commit]\n gpgSign = true\n[am]\n threeWay = true\n")
         (home / ".config/git/attributes").write_text("*.c -diff\n")
         self.env.pop("GIT_CONFIG_GLOBAL")
