@@ -16,7 +16,7 @@ test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3 and on 
 matrix: ## KUnit on arm64 under sanitizers, with 16K and with 64K pages, on 32-bit arm and on x86_64
 	@scripts/with-tree scripts/test.py matrix
 
-check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer
+check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, kernel-doc, get_maintainer; linters of the scripts
 	@scripts/with-tree scripts/check
 
 bench: ## what page tables cost with each allocator, and the default path with and without the series

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make check: what a patch brings is red, each by its own check; what the base has is not."""
+"""make check: what a patch brings is red, each by its own check; what the base has is not. The linters find bad scripts."""
+import pathlib
 import shutil
 import subprocess
+import unittest
 
 from project import ROOT, Project
 
@@ -27,13 +29,19 @@ endif
 """
 TOOLS = {
     "checkpatch.pl": r'open F, $ARGV[-1]; while (<F>) { $bad = 1, print "WARNING: x" if /^\+.*STYLE/ } exit $bad',
-    "get_maintainer.pl": r'print $ARGV[-1] =~ /orphan/ ? "L <l@k> (open list)\nT <t@k> (maintainer:THE REST)\n" : "M <m@k> (maintainer:IOMMU)\n"',
+    "get_maintainer.pl": r'print $ARGV[-1] =~ /orphan/ ? "L <l@k> (open list)\nT <t@k> (maintainer:THE REST)\n" : '
+                         r'"M <m@k> (maintainer:IOMMU)\n"',
     "kernel-doc": r'open F, $ARGV[-1]; while (<F>) { print STDERR "$ARGV[-1]:$.: warning: undocumented\n" if /DOC/ }',
 }
 SOURCE = "one\nWARN\nSPARSE\nCOCCI\nDOC\nSTYLE\narmONLY\nx86_64ONLY\nlast\n"
 
 
 class Check(Project):
+    def setUp(self):
+        super().setUp()
+        for linter in ("shellcheck", "flake8"):
+            self.env.update(self.fake(linter, ""))
+
     def make_kernel(self):
         shutil.copytree(ROOT / "configs", self.root / "configs")
         for name in ("drivers/iommu", "scripts"):
@@ -50,7 +58,8 @@ class Check(Project):
         result = subprocess.run(["scripts/check"], cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60, check=False)
         lines = result.stdout.splitlines()
         failed = [line.split(":")[0] for line in lines if ": failed, log" in line]
-        self.assertEqual((result.returncode == 0, lines[-1].endswith(" passed, 0 failed")), (not failed, not failed), result.stdout + result.stderr)
+        green = (result.returncode == 0, lines[-1].endswith(" passed, 0 failed"))
+        self.assertEqual(green, (not failed, not failed), result.stdout + result.stderr)
         return failed, result.stdout
 
     def add(self, text, name="a.c"):
@@ -72,7 +81,16 @@ class Check(Project):
         self.make("tree")
         self.add("STYLE\nDOC\nSPARSE\nCOCCI\narmONLY\nx86_64ONLY")
         failed, output = self.check()
-        self.assertEqual(failed, ["checkpatch", "kernel-doc", "series builds on 32-bit arm", "series builds on x86_64", "sparse", "coccicheck"], output)
+        self.assertEqual(failed, ["checkpatch", "kernel-doc", "series builds on 32-bit arm", "series builds on x86_64",
+                                  "sparse", "coccicheck"], output)
+
+    def test_linters_are_among_the_checks(self):
+        for linter in ("shellcheck", "flake8"):
+            self.fake(linter, "echo scripts/a:1: bad; exit 1\n")
+        self.make("tree")
+        failed, output = self.check()
+        self.assertEqual(failed, ["shellcheck", "flake8"])
+        self.assertIn("    scripts/a:1: bad\n", output)
 
     def test_a_patch_that_only_a_later_one_mends(self):
         self.make("tree")
@@ -113,7 +131,8 @@ class Check(Project):
 
     def test_coccicheck_that_does_not_run(self):
         makefile = self.kdir / "Makefile"
-        makefile.write_text(makefile.read_text().replace("coccicheck:\n", "coccicheck:\n\t@echo 'no libpython'; echo 'coccicheck failed'; false\n"))
+        makefile.write_text(makefile.read_text().replace(
+            "coccicheck:\n", "coccicheck:\n\t@echo 'no libpython'; echo 'coccicheck failed'; false\n"))
         self.make("tree")
         failed, output = self.check()
         self.assertEqual(failed[0], "baseline")
@@ -134,3 +153,52 @@ class Check(Project):
         (self.tree / "drivers/iommu/a.c").write_text(SOURCE + "more\n")
         self.git(self.tree, "commit", "-q", "-a", "-m", "iommu: Patch")
         self.assertEqual(self.check()[0], ["patches apply", "export changes nothing"])
+
+
+class Linters(Project):
+    """The linters themselves: one bad file of the harness is red."""
+
+    def lint(self, linter):
+        result = subprocess.run(["scripts/check", linter], cwd=self.root, env=self.env,
+                                capture_output=True, text=True, timeout=60, check=False)
+        return result.returncode, result.stdout
+
+    def add(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def test_shellcheck(self):
+        self.assertEqual(self.lint("shellcheck"), (0, ""))
+        for name in ("scripts/bad", ".ci/run"):
+            self.add(name, '#!/usr/bin/env bash\n. "$(dirname "$0")/../scripts/lib.sh"\nrm $W\n')
+            status, output = self.lint("shellcheck")
+            self.assertNotEqual(status, 0)
+            self.assertRegex(output, f"^{name}:3:4: note: Double quote .*\n$")
+            (self.root / name).unlink()
+
+    def test_shellcheck_of_what_they_share(self):
+        library = self.root / "scripts/lib.sh"
+        library.write_text(library.read_text() + "bad() { rm $1; }\n")
+        status, output = self.lint("shellcheck")
+        self.assertNotEqual(status, 0)
+        self.assertRegex(output, "scripts/lib.sh:.*: note: Double quote ")
+
+    def test_flake8(self):
+        self.add("tests/good.py", "")
+        self.assertEqual(self.lint("flake8"), (0, ""))
+        for name in ("scripts/bad.py", "tests/bad.py"):
+            for text, what in (("import os\n", "'os' imported but unused"), ("nothing()\n", "undefined name"),
+                               ("x" * 141 + "\n", "too long")):
+                self.add(name, text)
+                status, output = self.lint("flake8")
+                self.assertNotEqual(status, 0)
+                self.assertRegex(output, f"{name}:1:.*{what}")
+            (self.root / name).unlink()
+
+
+class Licence(unittest.TestCase):
+    def test_each_file_of_the_harness_says_its_licence(self):
+        for pattern in ("Makefile", ".ci/*", "scripts/*", "tests/*", "configs/*"):
+            for path in filter(pathlib.Path.is_file, ROOT.glob(pattern)):
+                self.assertIn("SPDX-License-Identifier: GPL-2.0-only", "".join(path.read_text().splitlines()[:2]), path)
