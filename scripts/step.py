@@ -50,11 +50,15 @@ def lock():
 
 
 def start(command, log):
-    """Start command in a process group of its own, with a guard that kills the group when we are gone."""
-    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                           start_new_session=True)
+    """Start command in a process group of its own, with a guard that kills the group when we are gone.
+
+    The command waits until its guard is there: without us it is never started."""
+    job = subprocess.Popen(["sh", "-c", 'read go && exec "$@" </dev/null', "job", *command], stdin=subprocess.PIPE, stdout=log,
+                           stderr=subprocess.STDOUT, start_new_session=True)
     guard = subprocess.Popen(["sh", "-c", KILL, "guard", str(job.pid), str(10 * GRACE)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=lock())
+    job.stdin.write(b"\n")
+    job.stdin.close()
     return job, guard
 
 

@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from unittest import mock
 
@@ -390,6 +391,20 @@ class Test(unittest.TestCase):
             out.isatty = lambda: True
             step.Progress("x" * 100).tick()
         self.assertEqual(out.getvalue(), 2 * ("\r" + "x" * 39))
+
+    def test_no_job_without_its_guard(self):
+        real, started = subprocess.Popen, []
+
+        def popen(command, **options):
+            if "guard" in command:
+                time.sleep(0.5)
+                raise OSError("no guard")
+            started.append(real(command, **options))
+            return started[0]
+        with tempfile.TemporaryFile() as log, mock.patch.object(subprocess, "Popen", popen), self.assertRaisesRegex(OSError, "no guard"):
+            step.start(["sh", "-c", "echo started"], log)
+        started[0].stdin.close()
+        self.assertNotEqual(started[0].wait(timeout=10), 0)
 
     def test_every_run_is_booted(self):
         self.assertEqual(set(make_test.EVERY), {*kernel.RUNS, *make_test.reports()} - {"demo", "soak"})
