@@ -263,15 +263,10 @@ def show(name, log):
         print("".join(f"        {line}\n" for line in tail(raw, 12)), end="")
 
 
-def judged(name, run):
-    """Build, boot, judge; the judged log."""
-    problems = build(name, run)
-    return ktap.Log(problems=problems) if problems else judge(name, run, boot(name, run))
-
-
 def run_one(name, run):
-    """The same, and say what is wrong."""
-    log = judged(name, run)
+    """Build, boot, judge, and say what is wrong; the judged log."""
+    problems = build(name, run)
+    log = ktap.Log(problems=problems) if problems else judge(name, run, boot(name, run))
     show(name, log)
     return log
 

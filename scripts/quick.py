@@ -18,9 +18,17 @@ def boots(glob):
     return reports or {"quick": dataclasses.replace(kernel.RUNS["uml"], glob=glob, args=(f"{kernel.STEPS}{STEPS}",))}
 
 
+def build(runs):
+    """Each kernel once."""
+    for run in {run.build: run for run in runs}.values():
+        problems = kernel.build(run.build, run)
+        if problems:
+            sys.exit(f"error: {problems[0]}")
+
+
 def one_boot(name, run):
     """How many cases passed and failed."""
-    log = kernel.judged(name, run)
+    log = kernel.judge(name, run, kernel.boot(name, run))
     if run.glob and ktap.NOTHING in log.problems:
         sys.exit(f"error: T={run.glob} matches no suite or case of the kernel {run.build}")
     kernel.show(name, log)
@@ -31,7 +39,9 @@ def one_boot(name, run):
 
 
 def main(glob):
-    passed, failed = map(sum, zip(*(one_boot(name, run) for name, run in boots(glob).items())))
+    runs = boots(glob)
+    build(runs.values())
+    passed, failed = map(sum, zip(*(one_boot(name, run) for name, run in runs.items())))
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 

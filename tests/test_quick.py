@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make quick: boots what T names on the kernel that has it, and a T that names nothing is an error."""
 import contextlib
+import dataclasses
 import io
 import pathlib
 import sys
@@ -22,12 +23,14 @@ REPORTS = {case: kernel.Run(build, [], [], 9, glob=case, report="x")
 
 
 class Quick(unittest.TestCase):
-    def quick(self, glob, log=GOOD):
-        """What is booted when each boot ends with this log, whether it failed, and what is printed."""
-        judged = mock.Mock(return_value=log)
-        with mock.patch.multiple(kernel, judged=judged, report_runs=lambda: REPORTS), contextlib.redirect_stdout(io.StringIO()) as out:
+    def quick(self, glob, log=GOOD, problems=()):
+        """What is booted when each boot ends with this log, whether it failed, and what is printed; which kernels are built."""
+        boot, build = mock.Mock(), mock.Mock(return_value=problems)
+        with mock.patch.multiple(kernel, build=build, boot=boot, judge=lambda name, run, status: log, report_runs=lambda: REPORTS), \
+                contextlib.redirect_stdout(io.StringIO()) as out:
             failed = quick.main(glob)
-        return [call.args for call in judged.call_args_list], failed, out.getvalue()
+        self.built = [call.args[0] for call in build.call_args_list]
+        return [call.args for call in boot.call_args_list], failed, out.getvalue()
 
     def test_all_suites_and_some_of_them(self):
         for glob in ("", "first", "first.case", "first*"):
@@ -41,6 +44,16 @@ class Quick(unittest.TestCase):
         booted, _, out = self.quick("first_warn")
         self.assertEqual([name for name, _ in booted], ["report-first_warn.one", "report-first_warn.two"])
         self.assertEqual(out, "4 passed, 0 failed\n")
+
+    def test_each_kernel_is_built_once(self):
+        more = {"first_warn.three": dataclasses.replace(REPORTS["first_warn.one"], glob="first_warn.three")}
+        with mock.patch.dict(REPORTS, more):
+            self.quick("first_warn")
+        self.assertEqual(self.built, ["uml-reports", "arm64-reports"])
+
+    def test_failed_build_is_one_error(self):
+        with self.assertRaisesRegex(SystemExit, "^error: no kernel: a.c:1: error: x$"):
+            self.quick("first", problems=["no kernel: a.c:1: error: x"])
 
     def test_red(self):
         _, failed, out = self.quick("first", BAD)
