@@ -6,7 +6,7 @@ import sys
 import kernel
 import step
 
-SUITE = "arm_smmu_v3_alloc_ops"
+SUITE = "arm_smmu_v3_pgtable"
 
 
 def main():

@@ -49,7 +49,7 @@ def page_size(size):
 RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*"),
     "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
-    "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "20000",)),
+    "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
     "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "100"), leaks=True),
     "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "100",)),

@@ -34,9 +34,10 @@ static struct io_pgtable_ops *cost_alloc(struct kunit *test)
 static void cost_map(struct io_pgtable_ops *ops, unsigned long step)
 {
 	unsigned long iova;
+	size_t mapped;
 
 	for (iova = 0; iova < SZ_1G; iova += step)
-		ops->map(ops, iova, SZ_2G + iova, SZ_4K, IOMMU_READ, GFP_ATOMIC);
+		ops->map_pages(ops, iova, SZ_2G + iova, SZ_4K, 1, IOMMU_READ, GFP_ATOMIC, &mapped);
 }
 
 static void cost_unmap(struct io_pgtable_ops *ops, unsigned long step)
@@ -44,7 +45,7 @@ static void cost_unmap(struct io_pgtable_ops *ops, unsigned long step)
 	unsigned long iova;
 
 	for (iova = 0; iova < SZ_1G; iova += step)
-		ops->unmap(ops, iova, SZ_4K, NULL);
+		ops->unmap_pages(ops, iova, SZ_4K, 1, NULL);
 }
 
 static void cost_unmap_tables(struct io_pgtable_ops *ops, unsigned long step)
@@ -52,7 +53,7 @@ static void cost_unmap_tables(struct io_pgtable_ops *ops, unsigned long step)
 	unsigned long iova;
 
 	for (iova = 0; iova < SZ_1G; iova += SZ_2M)
-		ops->unmap(ops, iova, SZ_2M, NULL);
+		ops->unmap_pages(ops, iova, SZ_2M, 1, NULL);
 }
 
 static void cost_of(struct kunit *test, const char *name,
