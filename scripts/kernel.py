@@ -26,6 +26,7 @@ ARM = ["--arch=arm", "--cross_compile=arm-linux-gnueabihf-"]
 X86_64 = ["--arch=x86_64"]
 # At random, for each geometry of the suite io_pgtable_model
 STEPS = "io_pgtable_model_test.steps="
+FEW = (STEPS + "300",)      # QEMU emulates
 
 
 @dataclasses.dataclass
@@ -50,15 +51,15 @@ RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*"),
     "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
     "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
-    "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 300),
-    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "100"), leaks=True),
-    "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "100",)),
+    "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 400, args=FEW),
+    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "50"), leaks=True),
+    "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "50",)),
     # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
-    "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 300, add=page_size("16K")),
-    "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 300, add=page_size("64K")),
-    "arm": Run("arm", ARM, [IOMMU], 300),
-    "arm-lpae": Run("arm-lpae", ARM, [IOMMU], 300, add=("CONFIG_ARM_LPAE=y",)),
-    "x86_64": Run("x86_64", X86_64, [IOMMU], 300),
+    "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 400, args=FEW, add=page_size("16K")),
+    "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 400, args=FEW, add=page_size("64K")),
+    "arm": Run("arm", ARM, [IOMMU], 400, args=FEW),
+    "arm-lpae": Run("arm-lpae", ARM, [IOMMU], 400, args=FEW, add=("CONFIG_ARM_LPAE=y",)),
+    "x86_64": Run("x86_64", X86_64, [IOMMU], 400, args=FEW),
 }
 
 
