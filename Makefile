@@ -10,7 +10,7 @@ demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tabl
 quick: ## KUnit on UML, in seconds once it was built; T=suite or T=suite.case for that part of it
 	@scripts/with-tree scripts/quick.py '$(T)'
 
-test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3 and on the kernels of the matrix
+test: ## tests of the harness, and KUnit on UML, on arm64 with an SMMUv3, under sanitizers and with 64K pages
 	@scripts/with-tree scripts/test.py
 
 matrix: ## KUnit on arm64 under sanitizers, with 16K and with 64K pages, on 32-bit arm and on x86_64
@@ -22,7 +22,7 @@ check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, k
 bench: ## what page tables cost with each allocator, and the default path with and without the series
 	@scripts/with-tree scripts/bench.py
 
-mutants: ## break the series in many small ways and see that the tests notice (half an hour)
+mutants: ## break the series in many small ways and see that the tests notice (two hours)
 	@scripts/with-tree scripts/mutants.py
 
 soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5

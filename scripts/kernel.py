@@ -52,8 +52,8 @@ RUNS = {
     "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
     "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 400, args=FEW),
-    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "50"), leaks=True),
-    "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "50",)),
+    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "20"), leaks=True),
+    "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "20",)),
     # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
     "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 400, args=FEW, add=page_size("16K")),
     "arm64-64k": Run("arm64-64k", [*ARM64, "--qemu_args=-m 2048"], [IOMMU, SMMU], 400, args=FEW, add=page_size("64K")),
