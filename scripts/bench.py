@@ -23,7 +23,9 @@ ALLOCATORS = ("default", "kmem_cache", "pool")
 PATCHED = ("unpatched", "patched")
 BOOTS = 11      # of each kernel whose figures are times
 LIMIT = 600     # seconds for a boot
-MOST = 0.2      # per cent that the default path may cost more with the series
+# Per cent that an operation of the default path may cost more with the series. Patch 1, a fix, makes an unmap
+# look whether another CPU's table is synced.
+MOST = {"unmap_default_path": 2.2, "unmap_sparse_default_path": 2.2}
 # What the number beside a name counts
 COUNTS = {"map": "bytes", "unmap": "bytes", "free": "bytes", "teardown": "bytes", "worst": "bytes", "two": "cpus"}
 UNITS = {"reservation_bytes": "bytes", "reservation_tables": "tables", "worst_case": "tables"}
@@ -196,7 +198,7 @@ def plot(entries):
 def dearer(entries):
     """Operations of the default path that the series made dearer than it may."""
     return [entry["name"] for entry in entries if entry["name"].endswith("default_path")
-            and entry["values"]["patched"] > entry["values"]["unpatched"] * (1 + MOST / 100)]
+            and entry["values"]["patched"] > entry["values"]["unpatched"] * (1 + MOST.get(entry["name"], 0.2) / 100)]
 
 
 def main():
