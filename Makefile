@@ -22,7 +22,7 @@ check: ## each patch applies and builds alone; checkpatch, sparse, coccicheck, k
 bench: ## what page tables cost with each allocator, and the default path with and without the series
 	@scripts/with-tree scripts/bench.py
 
-mutants: ## break the series in many small ways and see that the tests notice (two hours)
+mutants: ## break the series in many small ways and see that the tests notice (takes long)
 	@scripts/with-tree scripts/mutants.py
 
 soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5
