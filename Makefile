@@ -25,7 +25,7 @@ bench: ## what page tables cost with each allocator, and the default path with a
 mutants: ## break the series in many small ways and see that the tests notice (takes long)
 	@scripts/with-tree scripts/mutants.py
 
-soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5
+soak: ## random steps against a model, under KASAN, with new seeds for MINUTES=5; then processes in a guest short of memory
 	@scripts/with-tree scripts/soak.py $(or $(MINUTES),5)
 
 docs: ## the chapter of the kernel's documentation, as HTML; a warning about it fails

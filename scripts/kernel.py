@@ -41,6 +41,7 @@ class Run:
     add: tuple = ()         # symbols on top of configs
     report: str = ""
     leaks: bool = False     # let kmemleak scan after the tests
+    suites: str = ""        # whose suites in tests/expected, if not the build's
 
 
 def page_size(size):
@@ -53,6 +54,9 @@ RUNS = {
     "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 400, args=FEW),
     "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "20"), leaks=True),
+    # Short of memory, without KUnit: processes, with SECONDS of memory pressure
+    "guest": Run("arm64-debug", [*ARM64, "--qemu_args=-m 352"], [IOMMU, SMMU, "configs/debug.config"], 900, glob="io_pgtable_pool_guest",
+                 args=("page_poison=1", "kunit.enable=0", "printk.devkmsg=on", "guest=60"), leaks=True, suites="guest"),
     "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "20",)),
     # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
     "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 400, args=FEW, add=page_size("16K")),
@@ -64,7 +68,8 @@ RUNS = {
 
 
 REPORTS = {
-    "uml": Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120),
+    # What is refused always must be so without the debug checks
+    "uml": Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120, add=("CONFIG_IOMMU_IO_PGTABLE_LPAE_DEBUG=n",)),
     "arm64": Run("arm64-reports", ARM64, [IOMMU, SMMU, "configs/reports.config"], 120, add=("CONFIG_DEBUG_ATOMIC_SLEEP=y",)),
 }
 
@@ -89,7 +94,7 @@ def expected(run):
     suite, _, case = run.glob.partition(".")
     if case:
         return {suite: 1} if suite.isidentifier() else {}
-    return {name: least for name, least in expected_suites(run.build).items() if fnmatch.fnmatchcase(name, suite or "*")}
+    return {name: least for name, least in expected_suites(run.suites or run.build).items() if fnmatch.fnmatchcase(name, suite or "*")}
 
 
 def report_runs():
@@ -137,18 +142,19 @@ def kunit(run, action):
 
 
 def make_init(directory):
-    """The init that lets kmemleak scan, and the list that builds it into the kernel."""
-    source, init = os.path.join(ROOT, "scripts/leak-scan.c"), os.path.join(directory, "leak-scan")
-    if os.path.exists(init) and os.path.getmtime(init) > os.path.getmtime(source):
+    """The init that runs processes and lets kmemleak scan, and the list that builds it into the kernel."""
+    source, init = os.path.join(ROOT, "scripts/guest.c"), os.path.join(directory, "guest")
+    if os.path.exists(init) and os.path.getmtime(init) > max(map(os.path.getmtime, (source, source[:-1] + "h"))):
         return
     with open(os.path.join(directory, "init.list"), "w", encoding="utf-8") as files:
-        files.write(f"dir /debug 0755 0 0\ndir /dev 0755 0 0\nnod /dev/console 0600 0 0 c 5 1\nfile /init {init} 0755 0 0\n")
+        files.write("".join(f"dir /{name} 0755 0 0\n" for name in ("cgroup", "debug", "dev", "proc", "tracing")))
+        files.write(f"nod /dev/console 0600 0 0 c 5 1\nnod /dev/kmsg 0600 0 0 c 1 11\nfile /init {init} 0755 0 0\n")
     subprocess.run(["aarch64-linux-gnu-gcc", "-Os", "-static", "-nostdlib", "-include", path("tree/tools/include/nolibc/nolibc.h"),
                     "-o", init, source, "-lgcc"], check=True, capture_output=True, text=True)
 
 
 def copy_uml(directory):
-    """The kernel for the reports differs from the UML one by a symbol: start from that build."""
+    """The kernel for the reports differs from the UML one by few symbols: start from that build."""
     if not os.path.isdir(directory) and os.path.isdir(path("build", "uml")):
         shutil.rmtree(directory + ".new", ignore_errors=True)
         shutil.copytree(path("build", "uml"), directory + ".new", symlinks=True)
@@ -223,7 +229,7 @@ def boot_uml(name, run, args, log):
 def kernel_args(run, args):
     """kunit.py always lets the tests end in a reboot; before a scan for leaks they must not."""
     if run.leaks:
-        return [f"--qemu_args=-append '{' '.join(args)} kunit.enable=1 console=ttyAMA0'"]
+        return [f"--qemu_args=-append 'kunit.enable=1 {' '.join(args)} console=ttyAMA0'"]
     return [f"--kernel_args={arg}" for arg in args]
 
 

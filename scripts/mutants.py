@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Break the series in many small ways (tests/mutants), build it on UML, and see that a test notices each."""
+"""Break the series in many small ways (tests/mutants), build it, and see that a test notices each."""
 import dataclasses
 import os
 import re
@@ -55,34 +55,41 @@ def write(name, text):
         source.write(text)
 
 
-BOOT = dataclasses.replace(kernel.REPORTS["uml"], build="mutants", limit=60)
+def broken(run):
+    """The run of a kernel that is built from TREE."""
+    return dataclasses.replace(run, build="mutants-" + run.build, limit=60)
 
 
-def verdict(glob, report=""):
+UML = broken(dataclasses.replace(kernel.RUNS["uml"], args=()))
+
+
+def verdict(run):
     """What is wrong with a boot of one suite or report case, or nothing."""
-    status = kernel.boot("mutants", dataclasses.replace(BOOT, glob=glob))
+    status = kernel.boot("mutants", run)
     with open(kernel.path("log", "mutants.log"), encoding="utf-8", errors="replace", newline="\n") as log:
-        judged = ktap.judge(log.read(), "um", {glob.split(".")[0]: SUITES.get(glob, 1)}, report)
+        judged = ktap.judge(log.read(), "um" if run.arch is kernel.UML else "arm64",
+                            {run.glob.split(".")[0]: SUITES.get(run.glob, 1)}, run.report)
     wrong = judged.failed + judged.problems
     return wrong[0] if wrong else "the boot failed" if status else ""
 
 
 def red_suite():
     """What the first suite that is red says, or nothing."""
-    return next(filter(None, map(verdict, SUITES)), "")
+    return next(filter(None, (verdict(dataclasses.replace(UML, glob=suite)) for suite in SUITES)), "")
 
 
 def killed(mutant):
     """Why the tests are red with this mutant, or nothing."""
+    reports = kernel.report_runs()
+    runs = [broken(reports[case]) for case in mutant.cases]
     text = mutate(mutant)
     try:
-        if kernel.build("mutants", BOOT):
+        if any(kernel.build("mutants", run) for run in {run.build: run for run in runs or [UML]}.values()):
             print(f"    it does not build: {kernel.last_error(kernel.path('log', 'mutants.build.log'))}")
             return ""
-        if not mutant.cases:
+        if not runs:
             return red_suite()
-        reports = kernel.report_runs()
-        reasons = [verdict(case, reports[case].report) for case in mutant.cases]
+        reasons = [verdict(run) for run in runs]
         return reasons[0] if all(reasons) else ""
     finally:
         write(os.path.join(TREE, mutant.file), text)
@@ -93,7 +100,7 @@ def main():
         mutants = [mutant for mutant in read_mutants(text.read()) if not sys.argv[1:] or any(word in mutant.name for word in sys.argv[1:])]
     kernel.checkout(TREE, "HEAD")
     kernel.KUNIT = os.path.join(TREE, "tools/testing/kunit/kunit.py")
-    problem = "; ".join(kernel.build("mutants", BOOT)) or red_suite()
+    problem = "; ".join(kernel.build("mutants", UML)) or red_suite()
     if problem:
         sys.exit(f"error: red without a mutant: {problem}")
     survived = 0

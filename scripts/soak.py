@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""soak.py MINUTES: random steps against the model (io_pgtable_model) under KASAN on UML, boot after boot with new seeds."""
+"""soak.py MINUTES: random steps against the model (io_pgtable_model) under KASAN on UML, boot after boot with new seeds; then
+processes on the pool, short of memory (the run guest), for as long."""
 import dataclasses
 import re
 import sys
@@ -11,6 +12,7 @@ import step
 
 STEPS = 10000   # for each geometry in a boot
 RUN = kernel.RUNS["soak"]
+GUEST = kernel.RUNS["guest"]
 DID = re.compile(r"seed -?\d+: (\d+) steps")
 
 
@@ -22,7 +24,8 @@ def one_boot(seed):
     return log, sum(int(match[1]) for match in (DID.match(text) for _, _, text in log.facts) if match)
 
 
-def main(minutes):
+def model(minutes):
+    """How many cases passed and failed."""
     problems = kernel.build("soak", RUN)
     if problems:
         sys.exit(f"error: {problems[0]}")
@@ -33,13 +36,34 @@ def main(minutes):
         total += steps
         print(f"soak: seed {seed}, {steps} steps, {total} so far", flush=True)
         if log.failed or log.problems:
-            print(f"{passed} passed, {kernel.counts(log)[1]} failed: {kernel.shown(kernel.path('log', 'soak.log'))}")
-            return True
+            return passed, kernel.counts(log)[1]
         passed += kernel.counts(log)[0]
         if time.monotonic() >= end:
-            print(f"{total} steps\n{passed} passed, 0 failed")
-            return False
+            print(f"{total} steps", flush=True)
+            return passed, 0
         seed += 1
+
+
+def processes(minutes):
+    """The same of the guest; failing allocations take half as long again."""
+    seconds = round(60 * minutes)
+    log = kernel.run_one("guest", dataclasses.replace(GUEST, args=(*GUEST.args, f"guest={seconds}"), limit=GUEST.limit + 2 * seconds))
+    for _, case, fact in log.facts:
+        print(f"guest: {case}: {fact}")
+    return kernel.counts(log)
+
+
+def main(minutes):
+    """Whether something failed; what is red ends it."""
+    total = 0
+    for name, part in (("soak", model), ("guest", processes)):
+        passed, failed = part(minutes)
+        total += passed
+        if failed:
+            print(f"{total} passed, {failed} failed: {kernel.shown(kernel.path('log', name + '.log'))}")
+            return True
+    print(f"{total} passed, 0 failed")
+    return False
 
 
 if __name__ == "__main__":

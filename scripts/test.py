@@ -17,7 +17,7 @@ def reports():
     return {"report-" + case: run for case, run in kernel.report_runs().items()}
 
 
-EVERY = ["uml", "arm64", *CHECKED, *reports()]
+EVERY = ["uml", "arm64", *CHECKED, "guest", *reports()]
 
 
 def harness():

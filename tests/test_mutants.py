@@ -49,7 +49,7 @@ class Mutants(unittest.TestCase):
             mutant.cases *= 2
             verdict = mock.Mock(side_effect=reasons)
             with mock.patch.multiple(mutants, mutate=lambda mutant: "", write=lambda name, text: None, verdict=verdict), \
-                    mock.patch.multiple(kernel, build=lambda name, run: [], report_runs=lambda: {"suite_warn.case": mutants.BOOT}):
+                    mock.patch.multiple(kernel, build=lambda name, run: [], report_runs=lambda: {"suite_warn.case": mutants.UML}):
                 self.assertEqual(mutants.killed(mutant), killed)
 
 
