@@ -140,6 +140,22 @@ def series():
     return measures(counted, "instructions") + measures(cpus, "ns", spread=spread) + measures(times, "ns", spread=uml_spread)
 
 
+def charged():
+    """What it costs a process to charge a memory cgroup, in a kernel that has them."""
+    symbols = "BLK_DEV_INITRD CGROUPS MEMCG PROC_FS DEBUG_FS FTRACE ENABLE_DEFAULT_TRACERS IOMMU_IO_PGTABLE_POOL_TESTDEV".split()
+    run = kernel.Run("bench-guest", [*ARM64, ICOUNT], ["configs/bench.config"], LIMIT, leaks=True,
+                     add=tuple(f"CONFIG_{name}=y" for name in symbols),
+                     args=(*kernel.GUEST, "guest=1", "only=charge_costs_so_much", "noscan=1"))
+    problems = kernel.build("bench-guest", run)
+    if problems:
+        sys.exit(f"error: {problems[0]}")
+
+    def boot(_label):
+        kernel.boot("bench-guest", run)
+        return read(kernel.path("log", "bench-guest.log"), "arm64")
+    return measures(same_twice(boot), "instructions")
+
+
 def size(count):
     for unit, shift in (("G", 30), ("M", 20), ("K", 10)):
         if count >= 1 << shift:
@@ -201,7 +217,7 @@ def dearer(entries):
 
 def main():
     os.makedirs(OUT, exist_ok=True)
-    entries = series() + default_path()
+    entries = series() + charged() + default_path()
     with open(OUT + "/bench.json", "w", encoding="utf-8") as out:
         json.dump({"measures": entries}, out, indent=1)
     show_all(entries)

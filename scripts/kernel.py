@@ -27,6 +27,7 @@ X86_64 = ["--arch=x86_64"]
 # At random, for each geometry of the suite io_pgtable_model
 STEPS = "io_pgtable_model_test.steps="
 FEW = (STEPS + "300",)      # QEMU emulates
+GUEST = ("kunit.enable=0", "printk.devkmsg=on")     # processes instead (scripts/guest.c)
 
 
 @dataclasses.dataclass
@@ -56,7 +57,7 @@ RUNS = {
     "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "20"), leaks=True),
     # Short of memory, without KUnit: processes, with SECONDS of memory pressure
     "guest": Run("arm64-debug", [*ARM64, "--qemu_args=-m 352"], [IOMMU, SMMU, "configs/debug.config"], 900, glob="io_pgtable_pool_guest",
-                 args=("page_poison=1", "kunit.enable=0", "printk.devkmsg=on", "guest=60"), leaks=True, suites="guest"),
+                 args=(*GUEST, "page_poison=1", "guest=60"), leaks=True, suites="guest"),
     "arm64-kcsan": Run("arm64-kcsan", ARM64, [IOMMU, SMMU, "configs/kcsan.config"], 600, args=(STEPS + "20",)),
     # Not all CPUs have 16K pages; with 64K pages a block is 512 MiB.
     "arm64-16k": Run("arm64-16k", [*ARM64, "--qemu_args=-cpu neoverse-n1"], [IOMMU, SMMU], 400, args=FEW, add=page_size("16K")),
@@ -70,6 +71,7 @@ RUNS = {
 REPORTS = {
     # What is refused always must be so without the debug checks
     "uml": Run("uml-reports", UML, [IOMMU, "configs/reports.config"], 120, add=("CONFIG_IOMMU_IO_PGTABLE_LPAE_DEBUG=n",)),
+    "guest": dataclasses.replace(RUNS["guest"], limit=300, args=(*GUEST, "guest=1", "only=exhausted_reservation_is_traced")),
     "arm64": Run("arm64-reports", ARM64, [IOMMU, SMMU, "configs/reports.config"], 120, add=("CONFIG_DEBUG_ATOMIC_SLEEP=y",)),
 }
 
