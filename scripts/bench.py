@@ -170,7 +170,7 @@ def show(entry):
     ratio = f"{reference / ours:10.2f}" if reference and ours else " " * 10
     columns = [f"{'' if value is None else value:>12}" for value in values.values()]
     spread = entry.get("spread_percent")
-    print(f"{entry['name']:38}{what:>14} {' '.join(columns)}{ratio}" + (f"   spread {max(spread.values())} %" if spread else ""))
+    print(f"{entry['name']:42}{what:>14} {' '.join(columns)}{ratio}" + (f"   spread {max(spread.values())} %" if spread else ""))
 
 
 def show_all(entries):
@@ -178,12 +178,12 @@ def show_all(entries):
               "ns": f"nanoseconds, median of {BOOTS} boots, and spread of their middle half: UML, and two_cpus in QEMU (not -icount)"}
     for unit in ("instructions", "ns"):
         head = " ".join(f"{name:>12}" for name in (*ALLOCATORS, "kmem/pool"))
-        print(f"\n{titles[unit]}\n{'':52} {head}")
+        print(f"\n{titles[unit]}\n{'':56} {head}")
         for entry in entries:
             if entry["unit"] == unit or unit == "instructions" and entry["unit"] in UNITS.values():
                 if set(entry["values"]) == set(ALLOCATORS):
                     show(entry)
-    print(f"\nthe default path, instructions\n{'':52} {' '.join(f'{name:>12}' for name in (*PATCHED, 'ratio'))}")
+    print(f"\nthe default path, instructions\n{'':56} {' '.join(f'{name:>12}' for name in (*PATCHED, 'ratio'))}")
     for entry in entries:
         if set(entry["values"]) == set(PATCHED):
             show(entry)
