@@ -166,31 +166,28 @@ static void limit_refuses_and_kills_nobody(void)
 	expect_groups_gone();
 }
 
-static void leave(long unused)
+static void create_and_reserve(long vm)
 {
-	int vm = create_vm(0, 1);
-
+	EXPECT(do_op(vm, CREATE, 0, 0, 0, 1), ==, 0);
 	EXPECT(reserve(vm, 0, 1000), ==, 0);
-	EXPECT(write(root_procs, "0", 1), ==, 1);
-	meet(1);
-	EXPECT(do_op(vm, MAP, 0, FAR, 1, 0), ==, 0);
-	EXPECT(reserve(vm, 1, 1000), ==, 0);
-	meet(2);
-	close(vm);
 }
 
+/* Its process is gone, and no CPU holds a part of its limit ready: the VM alone refers to it */
 static void removed_cgroup_pays_until_the_vm_closes(void)
 {
-	long pid = start(leave, 0, make_group("a", "max"));
+	int vm = open_vm();
 
-	await(1);
+	finish(start(create_and_reserve, vm, make_group("a", "max")));
 	remove_group("a");
+	finish(start(reserve_much, 0, make_group("b", "max")));
+	remove_group("b");
+	msleep(500);
+
 	EXPECT(number(CGROUP "memory.current", ""), >=, 1001 * PAGE);
-	all->go = 1;
-	await(2);
+	EXPECT(do_op(vm, MAP, 0, FAR, 1, 0), ==, 0);
+	EXPECT(reserve(vm, 1, 1000), ==, 0);
 	EXPECT(number(CGROUP "memory.current", ""), >=, 2001 * PAGE);
-	all->go = 2;
-	finish(pid);
+	close(vm);
 	expect_groups_gone();
 }
 
@@ -702,7 +699,6 @@ static void set_up(void)
 	EXPECT(mount("tracefs", "/tracing", "tracefs", 0, 0), ==, 0);
 	EXPECT(mount("cgroup2", "/cgroup", "cgroup2", 0, 0), ==, 0);
 	EXPECT(put("/cgroup/cgroup.subtree_control", "+memory"), ==, 0);
-	root_procs = open("/cgroup/cgroup.procs", O_WRONLY, 0);
 	EXPECT(mkdir(CGROUP, 0755), ==, 0);
 	EXPECT(put(CGROUP "cgroup.subtree_control", "+memory"), ==, 0);
 	put("/proc/sys/vm/drop_caches", "4");	/* no message each time */

@@ -30,7 +30,7 @@ static struct {
 } *all;
 
 static const char *case_name;
-static int failed, from_pipe, root_procs;
+static int failed, from_pipe;
 static long seconds, oom_kills, sec_page_tables;
 
 /*
