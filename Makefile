@@ -2,7 +2,7 @@
 # The one entry to this project; "make help" lists the commands.
 # KDIR=/path/to/linux takes any 6.1.y tree as the base instead of Debian's package.
 
-export KDIR
+export K KDIR
 
 demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tables from a pool (default)
 	@scripts/with-tree scripts/demo.py
@@ -34,6 +34,9 @@ docs: ## the chapter of the kernel's documentation, as HTML; a warning about it 
 tree: ## get the kernel and apply the series as commits: .work/tree
 	@scripts/tree
 
+carry: ## take the commits of each tree that are not exported yet to the trees of the other kernels, and autosquash
+	@scripts/carry $(and $(FORGET),--forget)
+
 export: ## write the commits of .work/tree back to patches/
 	@scripts/export
 
@@ -43,4 +46,4 @@ clean: ## remove the kernel tree and all builds (with KDIR=, those of that tree)
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## /make \1: /p' Makefile
 
-.PHONY: demo quick test matrix check bench mutants soak docs tree export clean help
+.PHONY: demo quick test matrix check bench mutants soak docs tree carry export clean help

@@ -116,7 +116,7 @@ def measures(figures, unit, allocators=ALLOCATORS, spread=None):
 def default_path():
     """The path without an allocator, counted without and with the series."""
     figures = {}
-    for name, commit in zip(PATCHED, ("base", "HEAD")):
+    for name, commit in zip(PATCHED, (kernel.BASE, "HEAD")):
         checkout(commit)
         try:
             build(TREE, name, *ARM64)

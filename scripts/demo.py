@@ -12,8 +12,8 @@ SUITE = "arm_smmu_v3_pgtable"
 def main():
     tree, log = kernel.path("tree"), kernel.run_one("demo", kernel.RUNS["demo"])
     passed, failed = kernel.counts(log)
-    print(f"\n{kernel.git(tree, 'log', '-1', '--format=%s', 'base')} for arm64 + "
-          f"{kernel.git(tree, 'rev-list', '--count', 'base..HEAD')} patches, "
+    print(f"\n{kernel.git(tree, 'log', '-1', '--format=%s', kernel.BASE)} for arm64 + "
+          f"{kernel.git(tree, 'rev-list', '--count', kernel.BASE + '..HEAD')} patches, "
           "QEMU virt machine: SMMUv3, a PCI device (edu) doing DMA through it")
     for suite, _, text in log.facts:
         if suite == SUITE:

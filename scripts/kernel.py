@@ -14,7 +14,9 @@ import ktap
 import step
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-WORK = os.path.join(ROOT, os.environ.get("WORK", ".work"))
+K = os.environ.get("K") or "6.12"       # which kernel: lib.sh
+WORK = os.path.join(ROOT, os.environ.get("WORK") or ".work/" + K)
+BASE = os.environ.get("BASE") or "base/" + K
 KUNIT = os.path.join(WORK, "tree/tools/testing/kunit/kunit.py")
 BUILD_LIMIT = 3600      # seconds
 
@@ -83,12 +85,13 @@ def read_table(name, columns=0):
 
 
 def expected_suites(build):
-    """The suites in this build, and how many cases of each must pass at least."""
+    """The suites in this build of kernel K, and how many cases of each must pass at least."""
     suites = {}
     for suite, least, builds, *others in read_table("expected"):
+        others = dict(other.split("=") for other in others)
         if fnmatch.fnmatchcase(build, builds):
-            suites[suite] = int(dict(other.split("=") for other in others).get(build, least))
-    return suites
+            suites[suite] = int(next((others[key] for key in (f"{K}:{build}", K, build) if key in others), least))
+    return {suite: least for suite, least in suites.items() if least}
 
 
 def expected(run):
@@ -100,8 +103,13 @@ def expected(run):
 
 
 def report_runs():
-    """A boot of its own for each case that must provoke a kernel report."""
-    return {case: dataclasses.replace(REPORTS[build], glob=case, report=report) for case, build, report in read_table("reports", 3)}
+    """A boot of its own for each case that must provoke a kernel report on kernel K."""
+    runs = {}
+    for case, builds, report in read_table("reports", 3):
+        build, _, kernels = builds.partition("@")
+        if not kernels or K in kernels.split(","):
+            runs[case] = dataclasses.replace(REPORTS[build], glob=case, report=report)
+    return runs
 
 
 def path(*names):

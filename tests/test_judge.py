@@ -350,15 +350,19 @@ class Tables(unittest.TestCase):
         for suite, least, pattern, *others in kernel.read_table("expected"):
             self.assertTrue(fnmatch.filter(builds, pattern), suite)
             for build, _, other in (text.partition("=") for text in others):
-                self.assertIn(build, fnmatch.filter(builds, pattern), suite)
+                version, _, alone = build.rpartition(":") if build[0].isalpha() or ":" in build else (build, "", "")
+                self.assertTrue(not alone or alone in fnmatch.filter(builds, pattern), suite)
+                self.assertTrue(not version or os.path.isdir(f"{kernel.ROOT}/patches/linux-{version}.y"), suite)
                 self.assertNotEqual(int(other), int(least), suite)
 
     def test_numbers_of_a_kernel(self):
-        rows = [["first", "30", "*", "arm=22", "x86_64=21"], ["hardware", "4", "arm64*", "arm64-64k=3"]]
+        rows = [["first", "30", "*", "arm=22", "x86_64=21", "7.3=40", "7.3:arm=32"], ["hardware", "4", "arm64*", "arm64-64k=3", "6.1=0"]]
         with mock.patch.object(kernel, "read_table", lambda name: rows):
-            for build, suites in (("uml", {"first": 30}), ("arm", {"first": 22}), ("arm64", {"first": 30, "hardware": 4}),
-                                  ("arm64-64k", {"first": 30, "hardware": 3})):
-                self.assertEqual(kernel.expected_suites(build), suites)
+            for version, build, suites in (("6.12", "uml", {"first": 30}), ("6.12", "arm", {"first": 22}), ("6.1", "arm64", {"first": 30}),
+                                           ("6.12", "arm64", {"first": 30, "hardware": 4}), ("7.3", "arm", {"first": 32}),
+                                           ("7.3", "x86_64", {"first": 40}), ("6.12", "arm64-64k", {"first": 30, "hardware": 3})):
+                with mock.patch.object(kernel, "K", version):
+                    self.assertEqual(kernel.expected_suites(build), suites)
 
     def test_numbers_of_a_part(self):
         with mock.patch.object(kernel, "expected_suites", lambda build: {"first": 30, "second": 4}):
@@ -370,7 +374,17 @@ class Tables(unittest.TestCase):
         for case, run in kernel.report_runs().items():
             self.assertRegex(case, r"^\w+\.\w+$")
             self.assertTrue(run.report)
-        self.assertEqual(len(kernel.report_runs()), len(kernel.read_table("reports")))
+        for case, builds, _ in kernel.read_table("reports", 3):
+            self.assertIn(builds.partition("@")[0], kernel.REPORTS, case)
+            for version in filter(None, builds.partition("@")[2].split(",")):
+                self.assertTrue(os.path.isdir(f"{kernel.ROOT}/patches/linux-{version}.y"), case)
+
+    def test_reports_of_a_version(self):
+        rows = [["a.all", "uml", "x"], ["a.split", "uml@6.1,6.12", "old"], ["a.split", "uml@7.3", "new"], ["a.last", "arm64@7.3", "z"]]
+        with mock.patch.object(kernel, "read_table", lambda name, columns: rows):
+            for version, reports in (("6.1", {"a.all": "x", "a.split": "old"}), ("7.3", {"a.all": "x", "a.split": "new", "a.last": "z"})):
+                with mock.patch.object(kernel, "K", version):
+                    self.assertEqual({case: run.report for case, run in kernel.report_runs().items()}, reports)
 
     def test_a_line_is_all_that_a_report_needs(self):
         with mock.patch.object(kernel, "read_table", lambda name, columns: [["suite.case", "arm64", "a pattern of words"]]):

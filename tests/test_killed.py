@@ -89,7 +89,7 @@ class KilledAnywhere(Kernel):
         (self.patches / TWO).write_text("".join(f"+line {number}{number}\n" if line.startswith("+line") else line for line in text))
 
     def assert_whole(self):
-        self.assertEqual(self.git(self.tree, "rev-list", "--count", "base..HEAD"), "2")
+        self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2")
         self.assertEqual(self.git(self.tree, "status", "--porcelain"), "")
         self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "state", "tree", "build")], [])
         self.assertEqual([*(self.tree / ".git").rglob("*.lock")], [])
@@ -116,7 +116,7 @@ class KilledAnywhere(Kernel):
         self.series()
 
         def change(at):
-            self.git(self.tree, "reset", "-q", "--hard", "base")
+            self.git(self.tree, "reset", "-q", "--hard", self.base)
             self.commit("kernel/a.c", "line 5\n", f"{at}\n", "kernel: One")
             self.commit("kernel/b.c", "line 5\n", f"{at}\n", f"kernel: Two {at}")
 
@@ -188,7 +188,7 @@ class Interrupted(Project):
             shutil.rmtree(self.root / ".work")
             self.kill_at(stop, "tree")
             self.make("tree")
-            self.assertEqual(self.git(self.tree, "rev-list", "--count", "base..HEAD"), "2", stop)
+            self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2", stop)
             self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "state", "tree")], [], stop)
 
     def test_moving_the_tree(self):
@@ -212,11 +212,11 @@ class Interrupted(Project):
     def test_export(self):
         self.series()
         for number, stop in enumerate((("git", "format-patch"), ("mv", "0001"), ("mv", "0002"), ("rm", "0003"), ("mv", "state.new"))):
-            self.git(self.tree, "reset", "-q", "--hard", "base")
+            self.git(self.tree, "reset", "-q", "--hard", self.base)
             for name in "abc":
                 self.commit("kernel/a.c", "line " + str(ord(name) - 80), name, "kernel: Old " + name)
             self.make("export")
-            self.git(self.tree, "reset", "-q", "--hard", "base")
+            self.git(self.tree, "reset", "-q", "--hard", self.base)
             self.commit("kernel/a.c", "line 5\n", f"{number}\n", "kernel: One")
             self.commit("kernel/b.c", "line 5\n", f"{number}\n", "kernel: Two")
             self.kill_at(stop, "export")
@@ -312,7 +312,7 @@ class TwoRuns(Kernel):
                 for name in ("go", "here"):
                     (self.top / name).unlink()
                 if two != "clean":
-                    self.assertEqual(self.git(self.tree, "rev-list", "--count", "base..HEAD"), "2")
+                    self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2")
 
     def test_killed_holder(self):
         self.series()

@@ -14,7 +14,7 @@ class Tree(Project):
         self.series()
         shutil.rmtree(self.root / ".work")
         self.assertIn("Linux 6.1.7, 2 patches", self.make("tree"))
-        self.assertEqual(self.git(self.tree, "log", "--format=%an %s", "--reverse", "base..series").splitlines(),
+        self.assertEqual(self.git(self.tree, "log", "--format=%an %s", "--reverse", f"{self.base}..HEAD").splitlines(),
                          ["Ann Author kernel: One", "Ann Author kernel: Two"])
         self.assertEqual(self.git(self.tree, "status", "--porcelain"), "")
 
@@ -89,7 +89,7 @@ class Tree(Project):
         text = (self.tree / "kernel/a.c").read_text()
         self.assertIn("new first line", text)
         self.assertIn("line five", text)
-        self.assertEqual(self.git(self.tree, "rev-list", "--count", "base..HEAD"), "2")
+        self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2")
 
     def test_bases_do_not_mix(self):
         self.series()
@@ -207,7 +207,7 @@ class Export(Project):
 
     def test_refuses_an_unfinished_rebase(self):
         self.series()
-        subprocess.run(["git", "-C", self.tree, "rebase", "-q", "-x", "false", "base"], env=self.env, capture_output=True, check=False)
+        subprocess.run(["git", "-C", self.tree, "rebase", "-q", "-x", "false", self.base], env=self.env, capture_output=True, check=False)
         self.refused("unfinished rebase")
 
     def test_refuses_another_base(self):
@@ -218,9 +218,9 @@ class Export(Project):
 
     def test_refuses_merges(self):
         self.series()
-        self.git(self.tree, "checkout", "-q", "-b", "side", "base")
+        self.git(self.tree, "checkout", "-q", "-b", "side", self.base)
         self.commit("kernel/a.c", "line 40\n", "x\n", "side")
-        self.git(self.tree, "checkout", "-q", "series")
+        self.git(self.tree, "checkout", "-q", self.work.name)
         self.git(self.tree, "merge", "-q", "-m", "merge", "side")
         self.refused("merge")
 
