@@ -13,7 +13,8 @@ PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 SUBTEST = re.compile(r"^( *)# Subtest: (\S+)$")
 RESULT = re.compile(r"^( *)(ok|not ok) (\d+) (?:- )?(.*?)\s*(# SKIP.*)?$")
 TOTALS = re.compile(r"^# Totals: pass:(\d+) fail:(\d+) skip:(\d+) total:(\d+)$")
-DIAGNOSTIC = re.compile(r"^    # (\w+): (?!pass:\d+ fail:)(.*)$")
+# What a case says; since 6.6 a suite says its attributes in the same way.
+DIAGNOSTIC = re.compile(r"^    # (?!module: |speed: |is_init: )(\w+): (?!pass:\d+ fail:)(.*)$")
 END = re.compile(r"^reboot: ")
 
 # The first line, or the telling one, of what a kernel says when something is wrong.
@@ -29,8 +30,8 @@ HEADLINE = re.compile("|".join((
     r"DMA-API: (?!preallocated|debugging enabled)")))
 # Lines that only a report has; with no headline they are a report of an unknown kind.
 SIGN = re.compile(r" cut here |Call trace:|Call Trace:|stack backtrace:|end trace")
-# kunit.py's own UML configuration enables PCI without a device: the one report that is always there. A kernel
-# with lockdep does not know the name of an init function.
+# kunit.py's own UML configuration of 6.1 and 6.12 enables PCI without a device: the one report that is always there
+# (7.3's does not). A kernel with lockdep does not know the name of an init function.
 KNOWN = re.compile(r"^WARNING: CPU: \d+ PID: 1 at arch/um/drivers/virt-pci\.c:\d+ (um_pci_init\+\S+|0x[0-9a-f]+)$", re.M)
 KNOWN_TEXT = "No virtio device ID configured for PCI - no PCI support"
 
@@ -60,7 +61,7 @@ class Log:
 
 
 class Parser:
-    """KTAP of a 6.1 kernel: suites, their cases, and the parameters of a case, 4 columns deeper each."""
+    """KTAP as the kernel prints it: suites, their cases, and the parameters of a case, 4 columns deeper each."""
 
     def __init__(self):
         self.log, self.groups, self.ended, self.done = Log(), [], False, False

@@ -47,6 +47,7 @@ kdir_kernel() {
 }
 
 # Which kernel: K, or that of KDIR. A command for all kernels is for one alone when either is given.
+# shellcheck disable=SC2034
 ONE=${K:-}$KDIR
 if [ -n "$KDIR" ]; then
 	VERSION=$(kdir_kernel)
@@ -86,7 +87,9 @@ for_each_kernel() {
 }
 
 # The kernel's source: Debian's package in the releases that have it, or nothing in the archive.
+# shellcheck disable=SC2034
 PACKAGE=linux-source-$K UNAVAILABLE=10
+# shellcheck disable=SC2034
 case $K in 6.1) RELEASE=bookworm ;; 6.12) RELEASE=trixie ;; *) RELEASE=trixie-backports ;; esac
 host_release() { (. /etc/os-release; say "$VERSION_CODENAME"); }
 has_package() { case $(host_release)/$K in bookworm/6.1 | bookworm/6.12 | trixie/6.12) ;; *) return 1 ;; esac; }
@@ -169,11 +172,17 @@ land() {
 	refs <<<"update refs/state/$NAME $(ref moving)"$'\n'"delete refs/moving/$NAME"
 }
 
-# place: a tree on its branch where there is none
+# place: a tree on its branch where there is none; the files of its base may be at hand, with an index of them.
 place() {
-	add_worktree "$PWD/$TREE.new" "refs/heads/$NAME"
-	git -C "$TREE.new" checkout -q -f "$NAME"
-	mv "$TREE.new" "$TREE"
+	local new=$PWD/$TREE.new
+	add_worktree "$new" "$BASE"
+	if [ -d "$W/base.new" ]; then
+		mv "$new/.git" "$W/base.new/.git"
+		rmdir "$new"; mv "$W/base.new" "$new"
+		mv "$W/index" "$(git -C "$new" rev-parse --git-path index)"
+	fi
+	git -C "$new" checkout -q -f "$NAME"
+	mv "$new" "$TREE"
 	connect "$TREE"
 }
 

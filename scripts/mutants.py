@@ -24,6 +24,10 @@ class Mutant:
     new: str = ""
 
 
+class Misfit(Exception):
+    """A mutant that is not for the code of this kernel."""
+
+
 def read_mutants(text):
     """Blocks of "@@ FILE: NAME [CASE...]" and lines as in a diff."""
     mutants = []
@@ -41,11 +45,14 @@ def read_mutants(text):
 def mutate(mutant):
     """Change the file; what it was."""
     name = os.path.join(TREE, mutant.file)
-    with open(name, encoding="utf-8") as source:
-        text = source.read()
+    try:
+        with open(name, encoding="utf-8") as source:
+            text = source.read()
+    except FileNotFoundError as error:
+        raise Misfit(f"{mutant.file} is not there") from error
     changed, count = re.subn("^" + re.escape(mutant.old), lambda _: mutant.new, text, flags=re.M)
     if count != 1:
-        sys.exit(f"error: tests/mutants: '{mutant.name}' does not fit {mutant.file}: its lines are there {count} times")
+        raise Misfit(f"its lines are in {mutant.file} {count} times")
     write(name, changed)
     return text
 
@@ -81,6 +88,8 @@ def red_suite():
 def killed(mutant):
     """Why the tests are red with this mutant, or nothing."""
     reports = kernel.report_runs()
+    if not set(mutant.cases) <= set(reports):
+        raise Misfit("its report cases are not there")
     runs = [broken(reports[case]) for case in mutant.cases]
     text = mutate(mutant)
     try:
@@ -103,13 +112,17 @@ def main():
     problem = "; ".join(kernel.build("mutants", UML)) or red_suite()
     if problem:
         sys.exit(f"error: red without a mutant: {problem}")
-    survived = 0
+    survived, misfits = 0, 0
     for number, mutant in enumerate(mutants, 1):
-        reason = killed(mutant)
-        survived += not reason
-        end = f"killed: {mutant.name} ({reason})" if reason else f"SURVIVED: {mutant.name}"
+        try:
+            reason = killed(mutant)
+            survived += not reason
+            end = f"killed: {mutant.name} ({reason})" if reason else f"SURVIVED: {mutant.name}"
+        except Misfit as error:
+            misfits += 1
+            end = f"DOES NOT FIT {kernel.K}: {mutant.name} ({error})"
         print(f"{number}/{len(mutants)} {end}", flush=True)
-    print(f"{len(mutants) - survived} killed, {survived} survived")
+    print(f"{len(mutants) - survived - misfits} killed, {survived} survived, {misfits} do not fit Linux {kernel.K}")
     return survived > 0
 
 

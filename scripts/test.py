@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""test.py: the harness, then the series: KUnit on UML, on arm64, on every kernel of the debug matrix, and its reports.
-test.py matrix: the debug matrix alone."""
+"""test.py test: the series on one kernel in full: KUnit on UML, on arm64, under sanitizers, processes, and its reports.
+test.py short: UML and arm64. test.py matrix: the builds that "test" has not. test.py harness: the tests of these scripts."""
 import re
 import sys
 
@@ -9,15 +9,17 @@ import kernel
 import step
 
 LIMIT = 900     # seconds for the harness tests
-CHECKED = ["arm64-debug", "arm64-kcsan", "arm64-64k"]
-MATRIX = [*CHECKED, "arm64-16k", "arm", "arm-lpae", "x86_64"]
+SHORT = ["uml", "arm64"]
+FULL = [*SHORT, "arm64-debug", "guest"]
+MATRIX = ["arm64-kcsan", "arm64-64k", "arm64-16k", "arm", "arm-lpae", "x86_64"]
 
 
 def reports():
     return {"report-" + case: run for case, run in kernel.report_runs().items()}
 
 
-EVERY = ["uml", "arm64", *CHECKED, "guest", *reports()]
+def parts():
+    return {"test": [*FULL, *reports()], "short": SHORT, "matrix": MATRIX}
 
 
 def harness():
@@ -37,13 +39,13 @@ def series(names):
     runs = {**kernel.RUNS, **reports()}
     for name in names:
         passed, failed = kernel.counts(kernel.run_one(name, runs[name]))
-        print(f"{name}: {passed} passed, {failed} failed", flush=True)
+        print(f"Linux {kernel.K}, {name}: {passed} passed, {failed} failed", flush=True)
         yield passed, failed
 
 
 if __name__ == "__main__":
     step.end_well()
-    results = list(series(MATRIX)) if sys.argv[1:] == ["matrix"] else [harness(), *series(EVERY)]
+    results = [harness()] if sys.argv[1] == "harness" else list(series(parts()[sys.argv[1]]))
     PASSED, FAILED = (sum(column) for column in zip(*results))
     print(f"{PASSED} passed, {FAILED} failed")
     sys.exit(FAILED > 0)

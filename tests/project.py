@@ -33,7 +33,8 @@ class Project(unittest.TestCase):
         self.patches = self.root / "patches/linux-6.1.y"
         self.patches.mkdir(parents=True)
         (self.patches / "COVER").write_text("what it is about\n")
-        self.env = {key: value for key, value in os.environ.items() if not key.startswith(("WORK", "KDIR", "BASE", "GIT_", "MAKE")) and key != "K"}
+        self.env = {key: value for key, value in os.environ.items()
+                    if not key.startswith(("WORK", "KDIR", "BASE", "GIT_", "MAKE")) and key != "K"}
         self.env.update(IDENTITY, KDIR=str(self.kdir))
         self.make_kernel()
 

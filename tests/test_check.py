@@ -44,6 +44,9 @@ class Check(Project):
 
     def make_kernel(self):
         shutil.copytree(ROOT / "configs", self.root / "configs")
+        (self.root / "tests").mkdir()
+        for name in ("differs", "pool-alone.c"):
+            shutil.copy(ROOT / "tests" / name, self.root / "tests")
         for name in ("drivers/iommu", "scripts"):
             (self.kdir / name).mkdir(parents=True)
         (self.kdir / "Makefile").write_text(MAKEFILE)
@@ -89,7 +92,7 @@ class Check(Project):
             self.fake(linter, "echo scripts/a:1: bad; exit 1\n")
         self.make("tree")
         failed, output = self.check()
-        self.assertEqual(failed, ["shellcheck", "flake8"])
+        self.assertEqual(failed, ["shellcheck", "flake8"], output)
         self.assertIn("    scripts/a:1: bad\n", output)
 
     def test_a_patch_that_only_a_later_one_mends(self):
@@ -141,7 +144,7 @@ class Check(Project):
     def test_what_a_killed_run_leaves(self):
         self.make("tree")
         self.check()
-        git = self.work / "tree/.git/worktrees/check-tree"
+        git = self.root / ".work/git/worktrees/check-tree"
         (git / "index.lock").touch()
         self.assertEqual(self.check()[0], [])
         (git / "HEAD").unlink()

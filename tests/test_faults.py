@@ -12,7 +12,9 @@ from project import Project
 class Packages(Project):
     def packages_but(self, *missing):
         """All packages are installed, but for these."""
-        self.fake("dpkg-query", f'for p; do case "$p" in -*|{"|".join(missing)}) ;; *) echo "$p install ok installed" ;; esac; done\n')
+        self.fake("dpkg-query", 'for p; do'
+                  f' case "$p" in -*|{"|".join(missing)}) ;; *) echo "$p install ok installed" ;; esac;'
+                  ' done\n')
 
     def test_without_root_the_command_is_printed(self):
         self.packages_but("bison", "xz-utils")

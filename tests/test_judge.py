@@ -178,6 +178,29 @@ class Judge(unittest.TestCase):
         self.assert_red(judge(UML_WARN.replace("No virtio device", "Other") + KTAP, "um"), "virt-pci")
         self.assert_red(judge(UML_WARN.replace("um_pci_init", "um_pci_probe") + KTAP, "um"), "virt-pci")
 
+    def test_warning_of_7_3(self):
+        """It names the place first; cf. kernel/panic.c."""
+        warning = WARN.replace("CPU: 1 PID: 27 at drivers/iommu/io-pgtable-arm.c:310 __arm_lpae_alloc_pages+0x1c0/0x240",
+                               "drivers/iommu/io-pgtable-arm.c:310 at __arm_lpae_alloc_pages+0x1c0/0x240, CPU#1: kunit_try_catch/27")
+        inside = KTAP.replace("    ok 1 device", warning + "    ok 1 device")
+        self.assert_red(judge(inside), "kernel report: WARNING: drivers/iommu/io-pgtable-arm.c:310 at __arm")
+        self.assert_green(judge(inside, report="WARNING: .*io-pgtable-arm.c"))
+        self.assert_red(judge(UML_WARN.replace("CPU: 0 PID: 1 at arch", "arch") + KTAP, "um"), "virt-pci")
+
+    def test_attributes_of_suites_and_cases(self):
+        """6.6 and later print them: lib/kunit/attributes.c."""
+        text = KTAP.replace("    1..2\n", "    # module: first_test\n    # speed: slow\n    1..2\n").replace(
+            "    # plain: pass", "    # plain.speed: slow\n    # plain: pass")
+        self.assert_green(judge(text))
+        self.assertEqual(judge(text).facts, [("second", "device_reads", "read 4095 bytes, 5 tables from the pool")])
+
+    def test_plan_of_parameters(self):
+        """7.3 says how many there are, if it knows: kunit_run_param_test()."""
+        text = KTAP.replace("        # Subtest: several\n", "        # Subtest: several\n        1..2\n")
+        self.assert_green(judge(text))
+        self.assert_red(judge(text.replace("        1..2", "        1..3")), "'several' has 2 of 3")
+        self.assert_red(judge(text + "1..2\n"), "malformed")
+
     def test_failed_case(self):
         self.assert_red_without("    ok 1 plain", "first: not ok 1 plain", "    not ok 1 plain")
         self.assert_red_without("        ok 2 64K", "first.several: not ok 2 64K", "        not ok 2 64K")
@@ -421,8 +444,10 @@ class Test(unittest.TestCase):
         self.assertNotEqual(started[0].wait(timeout=10), 0)
 
     def test_every_run_is_booted(self):
-        self.assertEqual({*make_test.EVERY, *make_test.MATRIX}, {*kernel.RUNS, *make_test.reports()} - {"demo", "soak"})
-        self.assertLess({"uml", "arm64", "arm64-debug", "arm64-kcsan", *make_test.reports()}, set(make_test.EVERY))
+        parts = make_test.parts()
+        self.assertEqual({*parts["test"], *parts["matrix"]}, {*kernel.RUNS, *make_test.reports()} - {"demo", "soak"})
+        self.assertEqual(set(parts["test"]) & set(parts["matrix"]), set())
+        self.assertLess(set(parts["short"]), set(parts["test"]))
 
     def test_harness_results(self):
         ran = "Ran 9 tests in 1.0s\n"
@@ -438,10 +463,11 @@ class Test(unittest.TestCase):
 
     def test_each_run_has_a_line(self):
         bad = ktap.Log(passed={"first": 2}, failed=["first: not ok 3 last"])
-        with mock.patch.object(kernel, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
+        with mock.patch.object(kernel, "K", "6.12"), \
+                mock.patch.object(kernel, "run_one", lambda name, run: bad if name == "arm" else ktap.Log(passed={"first": 3})), \
                 contextlib.redirect_stdout(io.StringIO()) as out:
             self.assertEqual(list(make_test.series(["arm64-64k", "arm"])), [(3, 0), (2, 1)])
-        self.assertEqual(out.getvalue(), "arm64-64k: 3 passed, 0 failed\narm: 2 passed, 1 failed\n")
+        self.assertEqual(out.getvalue(), "Linux 6.12, arm64-64k: 3 passed, 0 failed\nLinux 6.12, arm: 2 passed, 1 failed\n")
 
     def test_what_cannot_be_written(self):
         result = subprocess.run([sys.executable, kernel.__file__, "uml"], env={**os.environ, "WORK": "/nowhere"},

@@ -13,7 +13,7 @@ OTHER = LINES.replace("line 28\n", "line 28 of 7.3\n").replace("line 31\n", "lin
 
 
 class Kernels(Project):
-    """Linux 6.1, 6.12 and 7.3, each a package of Debian's that is installed, and two patches for each; nothing to prepare in most."""
+    """Linux 6.1, 6.12 and 7.3, each a package of Debian's that is installed."""
     made = None     # a project with the series(), to be copied
 
     def setUp(self):
@@ -24,7 +24,7 @@ class Kernels(Project):
         for kernel in KERNELS:
             self.folder(kernel).mkdir(exist_ok=True)
             (self.folder(kernel) / "COVER").write_text("what it is about\n")
-        self.env.update(self.fake("dpkg-query", f'for p; do case $p in linux-source-*) k=${{p#linux-source-}} ;; esac; done\n'
+        self.env.update(self.fake("dpkg-query", 'for p; do case $p in linux-source-*) k=${p#linux-source-} ;; esac; done\n'
                                   f'case "$*" in *-L*) echo {self.top}/linux-$k.tar.xz ;;\n'
                                   '*Status*) for p; do echo "$p install ok installed"; done ;;\n'
                                   '*) echo "linux-source-$k $k.7-1" ;; esac\n'))
@@ -195,7 +195,7 @@ class Carry(Kernels):
         self.assertEqual([self.git(self.tree_of(kernel), "rev-parse", "HEAD") for kernel in KERNELS], heads)
 
     def test_only_changed_files_are_written(self):
-        (self.tree_of("7.3") / "kernel/b.c").touch()
+        self.git(self.tree_of("7.3"), "status")     # the tree is a copy, with other times than its index says
         before = os.stat(self.tree_of("7.3") / "kernel/b.c").st_mtime_ns
         self.change("6.12", "LINE 5\n", "LINE five\n", "fixup! kernel: One")
         self.make("carry")
@@ -221,8 +221,8 @@ class Carry(Kernels):
         """One that only 7.3 has."""
         self.change("6.12", "line 30\n", "line thirty\n", "fixup! kernel: Two")
         self.change("6.12", "LINE 5\n", "LINE five\n", "fixup! kernel: One")
-        self.fails('"fixup! kernel: Two" conflicts on 7.3 in kernel/a.c: resolve it in .work/7.3/carry, .git add. it there, then .make carry. again',
-                   "carry")
+        self.fails('"fixup! kernel: Two" conflicts on 7.3 in kernel/a.c: resolve it in .work/7.3/carry, '
+                   "'git add' it there, then 'make carry' again", "carry")
         self.carried_on_7_3 = self.root / ".work/7.3/carry"
 
     def resolve(self):
@@ -266,7 +266,7 @@ class Carry(Kernels):
         self.fails("for all kernels", "carry", "K=6.1")
         (self.tree_of("6.1") / "kernel/a.c").write_text("x\n")
         self.fails("uncommitted edits: commit first", "carry")
-        self.git(self.tree_of("6.1"), "checkout", "-q", "--detach", "-f")
+        self.git(self.tree_of("6.1"), "checkout", "-q", "--detach", "-f", "HEAD~1")
         self.fails("HEAD is not on the branch '6.1'", "carry")
         self.git(self.tree_of("6.1"), "checkout", "-q", "6.1")
         self.git(self.tree_of("6.1"), "commit", "-q", "--amend", "-m", "kernel: Too")

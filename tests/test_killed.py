@@ -91,12 +91,13 @@ class KilledAnywhere(Kernel):
     def assert_whole(self):
         self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2")
         self.assertEqual(self.git(self.tree, "status", "--porcelain"), "")
-        self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "state", "tree", "build")], [])
-        self.assertEqual([*(self.tree / ".git").rglob("*.lock")], [])
+        self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "tree", "build")], [])
+        self.assertEqual([*(self.root / ".work/git").rglob("*.lock")], [])
+        self.assertEqual(self.git(self.tree, "for-each-ref", "refs/moving", "refs/exporting"), "")
 
     def test_first_tree(self):
         self.series()
-        self.everywhere(23, lambda at: shutil.rmtree(self.work), lambda at: self.assert_whole(), "make", "tree")
+        self.everywhere(23, lambda at: shutil.rmtree(self.root / ".work"), lambda at: self.assert_whole(), "make", "tree")
 
     def test_renewed_tree(self):
         self.series()
@@ -129,13 +130,16 @@ class KilledAnywhere(Kernel):
     def test_clean(self):
         self.series()
         keep = self.top / "keep"
-        shutil.copytree(self.work, keep, symlinks=True)
+        shutil.copytree(self.root / ".work", keep, symlinks=True)
         work = self.work
 
         def change(at):
-            shutil.rmtree(work)
-            shutil.copytree(keep, work, symlinks=True)
-        self.everywhere(7, change, lambda at: self.assertEqual(os.listdir(work), ["lock"]), "make", "clean")
+            shutil.rmtree(self.root / ".work")
+            shutil.copytree(keep, self.root / ".work", symlinks=True)
+
+        def check(at):
+            self.assertEqual((os.listdir(work), sorted(os.listdir(self.root / ".work"))), (["lock"], ["git.lock", work.name]))
+        self.everywhere(7, change, check, "make", "clean")
         for at in range(5, 70, 12):
             change(at)
             self.run_killed(at, ["make", "clean"])
@@ -183,19 +187,18 @@ class Interrupted(Project):
 
     def test_first_tree(self):
         self.series()
-        for stop in (("tar", "-cf"), ("git", "add -f"), ("git", "commit-tree"), ("git", "am -q"), ("git", "reset -q --hard"),
-                     ("mv", "state"), ("mv", "tree.new")):
+        for stop in (("tar", "-cf"), ("git", "add -f"), ("git", "commit-tree"), ("git", "am -q"), ("git", "update-ref"),
+                     ("git", "worktree add"), ("git", "checkout -q -f"), ("mv", "tree.new")):
             shutil.rmtree(self.root / ".work")
             self.kill_at(stop, "tree")
             self.make("tree")
             self.assertEqual(self.git(self.tree, "rev-list", "--count", f"{self.base}..HEAD"), "2", stop)
-            self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "state", "tree")], [], stop)
+            self.assertEqual([name for name in os.listdir(self.work) if name not in ("lock", "log", "tree")], [], stop)
 
     def test_moving_the_tree(self):
         self.series()
         text = (self.patches / TWO).read_text()
-        for number, stop in enumerate((("git", "am -q"), ("mv", "state.tree.new"), ("git", "tag -f"), ("git", "checkout -q -f -B"),
-                                       ("mv", "state.tree "))):
+        for number, stop in enumerate((("git", "am -q"), ("git", "update-ref"), ("git", "checkout -q -f -B"))):
             (self.patches / TWO).write_text(text.replace("+line nine", f"+line {number}{number}"))
             self.kill_at(stop, "tree")
             self.assertNotIn("unexported", self.make("tree"))
@@ -211,7 +214,7 @@ class Interrupted(Project):
 
     def test_export(self):
         self.series()
-        for number, stop in enumerate((("git", "format-patch"), ("mv", "0001"), ("mv", "0002"), ("rm", "0003"), ("mv", "state.new"))):
+        for number, stop in enumerate((("git", "format-patch"), ("git", "update-ref"), ("mv", "0001"), ("mv", "0002"), ("rm", "0003"))):
             self.git(self.tree, "reset", "-q", "--hard", self.base)
             for name in "abc":
                 self.commit("kernel/a.c", "line " + str(ord(name) - 80), name, "kernel: Old " + name)
