@@ -223,7 +223,7 @@ apply() {
 	local patch patches=("$1"/*.patch) work=$PWD/$W/apply
 	APPLIED=$(git_repo rev-parse "$2")
 	[ ${#patches[@]} -gt 0 ] || return 0
-	sed -n 's,^diff --git a/\([^ ]*\) b/.*,/\1,p' "${patches[@]}" | add_sparse "$work" "$2"
+	sed -n 's,^diff --git a/\([^ ]*\) b/.*,\1,p' "${patches[@]}" | add_sparse "$work" "$2"
 	for patch in "${patches[@]}"; do
 		git -C "$work" am -q --keep-non-patch --no-3way --no-gpg-sign "$PWD/$patch" >"$W/log/am.log" 2>&1 || does_not_apply "$patch"
 	done
@@ -242,10 +242,10 @@ does_not_apply() {
 
 # Twice -f: a killed "worktree add" leaves a lock.
 add_worktree() { remove_worktree "$1"; git_repo worktree add -q -f -f --no-checkout --detach "$1" "$2"; }
-# add_sparse DIR COMMIT: with only the files that stdin names
+# add_sparse DIR COMMIT: with only the directories of the files that stdin names, and an index that is as small
 add_sparse() {
 	add_worktree "$1" "$2"
-	sort -u | git -C "$1" sparse-checkout set --no-cone --stdin
+	sed -n 's,/[^/]*$,,p' | sort -u | git -C "$1" sparse-checkout set --cone --sparse-index --stdin
 	git -C "$1" checkout -q
 }
 remove_worktree() { rm -rf "$1"; git_repo worktree prune; }

@@ -20,6 +20,7 @@ class Packages(Project):
         self.packages_but("bison", "xz-utils")
         env = self.fake("id", "echo 1000\n")
         self.env.pop("KDIR")
+        self.env["K"] = "6.1"
         self.fails("as root: apt-get install --no-install-recommends xz-utils; or, for all commands: xz-utils bison$", "tree", **env)
         self.fails("as root: apt-get install --no-install-recommends xz-utils bison; or,", "test", **env)
         self.assertFalse((self.root / ".work").exists())
@@ -48,20 +49,24 @@ class Tarball(Project):
     def setUp(self):
         super().setUp()
         self.env.pop("KDIR")
+        self.env["K"] = "6.1"
+        library = self.root / "scripts/lib.sh"
+        library.write_text(library.read_text().replace("has_package() { ", "has_package() { return 0; "))   # whichever Debian this is
         (self.kdir / ".gitignore").write_text("/*\n")
 
     def pack(self, version):
         makefile = self.kdir / "Makefile"
         makefile.write_text(f"VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = {version}\n")
         subprocess.run(["tar", "-cJf", self.top / "linux.tar.xz", "--exclude=.git", "-C", self.top, "linux"], check=True)
-        return self.fake("dpkg-query", f'case "$*" in *-L*) echo {self.top}/linux.tar.xz ;; *Status*) for p; do echo "$p install ok installed"; done ;;'
+        return self.fake("dpkg-query", f'case "$*" in *-L*) echo {self.top}/linux.tar.xz ;; *Status*) for p; do'
+                         ' echo "$p install ok installed"; done ;;'
                          f' *) echo linux-source-6.1 6.1.{version}-1 ;; esac\n')
 
     def test_newer_package_renews_the_base(self):
         for version in (1, 2):
             env = self.pack(version)
             self.assertIn(f"Linux 6.1.{version}, 0 patches", self.make("tree", **env))
-        tree = self.root / ".work/tree"
+        tree = self.root / ".work/6.1/tree"
         (tree / "new.c").write_text("")
         self.assertIn("new.c", self.git(tree, "status", "--porcelain"))
 
@@ -73,7 +78,7 @@ class Tarball(Project):
         for broken in (good[:middle], good[:-4], good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1:], b"", None):
             tarball.unlink() if broken is None else tarball.write_bytes(broken)
             self.fails(f"cannot unpack {tarball}: .*apt-get install --reinstall linux-source-6.1", "tree", **env)
-            self.assertEqual(sorted(os.listdir(self.root / ".work")), ["lock", "log"])
+            self.assertEqual(sorted(os.listdir(self.root / ".work/6.1")), ["lock", "log"])
         tarball.write_bytes(good)
         self.assertIn("Linux 6.1.1, 0 patches", self.make("tree", **env))
 
@@ -162,13 +167,6 @@ class Disk(Project):
 
 class LocalWork(Project):
     """What was done in the tree, in whatever state it is, survives make tree, make export and make clean."""
-
-    def test_removed_tree(self):
-        self.series()
-        (self.work / "check-tree").mkdir()
-        shutil.rmtree(self.tree)
-        self.make("tree")
-        self.assertFalse((self.work / "check-tree").exists())
 
     def edit_line(self):
         self.edit("kernel/a.c", "line 20\n", "precious\n")

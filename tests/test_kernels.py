@@ -24,7 +24,8 @@ class Kernels(Project):
         for kernel in KERNELS:
             self.folder(kernel).mkdir(exist_ok=True)
             (self.folder(kernel) / "COVER").write_text("what it is about\n")
-        self.env.update(self.fake("dpkg-query", 'for p; do case $p in linux-source-*) k=${p#linux-source-} ;; esac; done\n'
+        self.env.update(self.fake("dpkg-query", 'for p; do case $p in'
+                                  ' linux-source-*) k=${p#linux-source-} ;; esac; done\n'
                                   f'case "$*" in *-L*) echo {self.top}/linux-$k.tar.xz ;;\n'
                                   '*Status*) for p; do echo "$p install ok installed"; done ;;\n'
                                   '*) echo "linux-source-$k $k.7-1" ;; esac\n'))
@@ -276,3 +277,23 @@ class Carry(Kernels):
         self.conflict()
         self.change("7.3", "line 20\n", "more\n", "fixup! kernel: One")
         self.fails("7.3/tree changed while 'make carry' was under way: 'git reset --hard", "carry")
+
+
+class Differs(Kernels):
+    """A file that the series adds is the same on all kernels, but for what tests/differs allows."""
+
+    def differs(self):
+        result = subprocess.run(["scripts/check", "differs"], cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+        return result.returncode, result.stdout
+
+    def test_file_that_the_series_adds(self):
+        self.series()
+        (self.root / "tests").mkdir()
+        (self.root / "tests/differs").write_text("# file, lines, why\n")
+        for kernel in KERNELS:
+            self.change(kernel, "", "one\ntwo\n" + f"{kernel}\n" * (kernel == "7.3"), "kernel: Three", name="kernel/new.c")
+        self.make("export")
+        status, out = self.differs()
+        self.assertEqual((status, out), (1, "kernel/new.c differs in 1 lines between 6.12 and 7.3, tests/differs allows 0\n"))
+        (self.root / "tests/differs").write_text("kernel/new.c 1 because\n")
+        self.assertEqual(self.differs(), (0, ""))

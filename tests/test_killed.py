@@ -155,9 +155,9 @@ class KilledAnywhere(Kernel):
         """Those of make bench and make mutants."""
         self.series()
         where = self.top / "work"
-        code = f"import kernel; kernel.checkout('{where}', 'base'); kernel.checkout('{where}', 'HEAD')"
+        code = f"import kernel; kernel.checkout('{where}', kernel.BASE); kernel.checkout('{where}', 'HEAD')"
         command = ["python3", "-c", "import sys; sys.path[0] = 'scripts'; " + code]
-        self.env["WORK"] = str(self.work)
+        self.env.update(WORK=str(self.work), BASE=self.base)
 
         def check(at):
             self.assertEqual(self.git(where, "status", "--porcelain"), "")
