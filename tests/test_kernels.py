@@ -42,7 +42,7 @@ class Kernels(Project):
         version, patchlevel = kernel.split(".")
         (self.kdir / "Makefile").write_text(f"VERSION = {version}\nPATCHLEVEL = {patchlevel}\nSUBLEVEL = 7\n")
         (self.kdir / "kernel/a.c").write_text(OTHER if kernel == "7.3" else LINES)
-        subprocess.run(["tar", "-c", "--xz", "-f", self.top / f"linux-{kernel}.tar.xz", "--exclude=.git", "-C", self.top, "linux"], check=True)
+        subprocess.run(["tar", "-cJf", self.top / f"linux-{kernel}.tar.xz", "--exclude=.git", "-C", self.top, "linux"], check=True)
 
     def change(self, kernel, old, new, message, name="kernel/a.c"):
         path = self.tree_of(kernel) / name
