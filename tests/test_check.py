@@ -28,7 +28,7 @@ else
 endif
 """
 TOOLS = {
-    "checkpatch.pl": r'open F, $ARGV[-1]; while (<F>) { $bad = 1, print "WARNING: x" if /^\+.*STYLE/ } exit $bad',
+    "checkpatch.pl": r'open F, $ARGV[-1]; while (<F>) { $bad = 1, print "WARNING: x\n" if /^\+.*STYLE/ } exit $bad',
     "get_maintainer.pl": r'print $ARGV[-1] =~ /orphan/ ? "L <l@k> (open list)\nT <t@k> (maintainer:THE REST)\n" : '
                          r'"M <m@k> (maintainer:IOMMU)\n"',
     "kernel-doc": r'open F, $ARGV[-1]; while (<F>) { print STDERR "$ARGV[-1]:$.: warning: undocumented\n" if /DOC/ }',
