@@ -97,7 +97,7 @@ class KilledAnywhere(Kernel):
 
     def test_first_tree(self):
         self.series()
-        self.everywhere(23, lambda at: shutil.rmtree(self.root / ".work"), lambda at: self.assert_whole(), "make", "tree")
+        self.everywhere(67, lambda at: shutil.rmtree(self.root / ".work"), lambda at: self.assert_whole(), "make", "tree")
 
     def test_renewed_tree(self):
         self.series()
@@ -111,7 +111,7 @@ class KilledAnywhere(Kernel):
         def check(at):
             self.assert_whole()
             self.assertIn(last[0], (self.tree / "kernel/b.c").read_text())
-        self.everywhere(11, change, check, "make", "tree")
+        self.everywhere(31, change, check, "make", "tree")
 
     def test_export(self):
         self.series()
@@ -125,7 +125,7 @@ class KilledAnywhere(Kernel):
             self.assertEqual(len(self.names()), 3)
             self.assertNotIn("unexported", self.make("tree"))
             self.assert_whole()
-        self.everywhere(4, change, check, "make", "export")
+        self.everywhere(13, change, check, "make", "export")
 
     def test_clean(self):
         self.series()
@@ -139,7 +139,7 @@ class KilledAnywhere(Kernel):
 
         def check(at):
             self.assertEqual((os.listdir(work), sorted(os.listdir(self.root / ".work"))), (["lock"], ["git.lock", work.name]))
-        self.everywhere(7, change, check, "make", "clean")
+        self.everywhere(23, change, check, "make", "clean")
         for at in range(5, 70, 12):
             change(at)
             self.run_killed(at, ["make", "clean"])
@@ -149,7 +149,7 @@ class KilledAnywhere(Kernel):
     def test_demo(self):
         self.series()
         build = self.work / "build"
-        self.everywhere(2, lambda at: shutil.rmtree(build, ignore_errors=True), lambda at: self.assert_whole(), "make", "demo")
+        self.everywhere(7, lambda at: shutil.rmtree(build, ignore_errors=True), lambda at: self.assert_whole(), "make", "demo")
 
     def test_work_tree(self):
         """Those of make bench and make mutants."""
@@ -162,7 +162,7 @@ class KilledAnywhere(Kernel):
         def check(at):
             self.assertEqual(self.git(where, "status", "--porcelain"), "")
             self.assertIn("line nine", (where / "kernel/b.c").read_text())
-        self.everywhere(5, lambda at: shutil.rmtree(where, ignore_errors=True), check, *command)
+        self.everywhere(17, lambda at: shutil.rmtree(where, ignore_errors=True), check, *command)
 
 
 class Interrupted(Project):
