@@ -8,7 +8,7 @@ import sys
 import kernel
 import step
 
-LIMIT = 900     # seconds for the harness tests
+LIMIT = 1800    # seconds for the harness tests
 # A process for each file of tests, the large ones first, each with a log of its own until it ends
 TWO_AT_ONCE = """ls -S tests/test_*.py | xargs -n 1 -P 2 sh -c 'one="$0.${2##*/}"
 "$1" -m unittest discover -v -s tests -p "${2##*/}" >"$one" 2>&1; status=$?; cat "$one"; rm "$one"; exit $status' "$0" "$1\""""
