@@ -234,6 +234,10 @@ class Carry(Kernels):
         path.write_text(text)
         self.git(self.carried_on_7_3, "add", "-A")
 
+    def resolve_and_continue(self):
+        self.resolve()
+        self.git(self.carried_on_7_3, "-c", "core.editor=true", "cherry-pick", "--continue")
+
     def test_conflict_stops_and_goes_on(self):
         self.conflict()
         self.assertIn("line 30\n", self.text("7.3"))
@@ -244,15 +248,13 @@ class Carry(Kernels):
 
     def test_conflict_that_was_continued_by_hand(self):
         self.conflict()
-        self.resolve()
-        self.git(self.carried_on_7_3, "-c", "core.editor=true", "cherry-pick", "--continue")
+        self.resolve_and_continue()
         self.make("carry")
         self.carried(lines=("LINE five\n", "line thirty\n"))
 
     def test_a_resolution_is_remembered(self):
         self.conflict()
-        self.resolve()
-        self.git(self.carried_on_7_3, "-c", "core.editor=true", "cherry-pick", "--continue")
+        self.resolve_and_continue()
         shutil.rmtree(self.carried_on_7_3)
         self.make("carry")
         self.carried(lines=("LINE five\n", "line thirty\n"))
