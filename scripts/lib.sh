@@ -7,7 +7,7 @@ shopt -s nullglob
 cd "${BASH_SOURCE[0]%/*}/.."
 ROOT=$PWD
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_PREFIX GIT_CONFIG GIT_CONFIG_PARAMETERS
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES SHORT FORGET MINUTES T ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 GIT_CONFIG_COUNT=2
 export GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export GIT_CONFIG_KEY_1=core.attributesFile GIT_CONFIG_VALUE_1=/dev/null
@@ -216,20 +216,43 @@ count_commits() {
 }
 
 # Where a killed "apply" was
-clean_apply() { [ ! -e "$W/apply" ] || remove_worktree "$W/apply"; }
+clean_apply() { rm -f "$W"/apply.index*; [ ! -e "$W/apply" ] || remove_worktree "$W/apply"; }
 
-# apply DIR BASE: the patches in DIR as commits on BASE, in a sparse work tree; sets APPLIED.
+# apply DIR BASE: the patches in DIR as commits on BASE; sets APPLIED. git am works on the files that they touch alone, then the commits
+# move to BASE.
 apply() {
-	local patch patches=("$1"/*.patch) work=$PWD/$W/apply
+	local patch patches=("$1"/*.patch) work=$PWD/$W/apply small
 	APPLIED=$(git_repo rev-parse "$2")
 	[ ${#patches[@]} -gt 0 ] || return 0
-	sed -n 's,^diff --git a/\([^ ]*\) b/.*,\1,p' "${patches[@]}" | add_sparse "$work" "$2"
+	small=$(sed -n 's,^diff --git a/\([^ ]*\) b/.*,\1,p' "${patches[@]}" | sort -u | commit_of_files "$APPLIED")
+	add_worktree "$work" "$small"
+	git -C "$work" checkout -q
 	for patch in "${patches[@]}"; do
 		git -C "$work" am -q --keep-non-patch --no-3way --no-gpg-sign "$PWD/$patch" >"$W/log/am.log" 2>&1 || does_not_apply "$patch"
 	done
-	# shellcheck disable=SC2034	# for the caller
-	APPLIED=$(git -C "$work" rev-parse HEAD)
+	rebase_on "$APPLIED" "$small" "$(git -C "$work" rev-parse HEAD)"
 	remove_worktree "$work"
+}
+
+# A commit with only the files of COMMIT that stdin names
+commit_of_files() (
+	export GIT_INDEX_FILE=$PWD/$W/apply.index GIT_AUTHOR_NAME=series GIT_AUTHOR_EMAIL=series@localhost
+	xargs -r git --literal-pathspecs --git-dir="$REPO" ls-tree "$1" -- | git_repo update-index --index-info
+	git_repo commit-tree -m "$1" "$(git_repo write-tree)"
+	rm -f "$GIT_INDEX_FILE"
+)
+
+# rebase_on BASE SMALL HEAD: the commits SMALL..HEAD on BASE, change by change; sets APPLIED.
+rebase_on() {
+	refs <<<"update refs/applied/$NAME $3"
+	{
+		echo 'feature done'
+		git_repo fast-export --no-data --reference-excluded-parents "$2..refs/applied/$NAME" | sed "s/^from $2\$/from $1/"
+		echo 'done'
+	} | git_repo fast-import --quiet --force
+	# shellcheck disable=SC2034	# for the caller
+	APPLIED=$(ref applied)
+	refs <<<"delete refs/applied/$NAME"
 }
 
 does_not_apply() {

@@ -224,11 +224,11 @@ class Export(Project):
         self.git(self.tree, "merge", "-q", "-m", "merge", "side")
         self.refused("merge")
 
-    def test_refuses_more_than_36_patches(self):
+    def test_refuses_more_than_50_patches(self):
         self.make("tree")
-        for number in range(37):
-            self.commit("kernel/a.c", f"line {number + 1}\n", f"number {number}\n", f"kernel: Step {number}")
-        self.refused("more than 36")
+        for number in range(51):
+            self.commit("kernel/a.c", "line 1", "line 11", f"kernel: Step {number}")
+        self.refused("more than 50")
         self.git(self.tree, "reset", "-q", "--hard", "HEAD~1")
         self.make("export")
 
