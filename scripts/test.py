@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """test.py test: the series on one kernel in full: KUnit on UML, on arm64, under sanitizers, processes, and its reports.
-test.py short: UML and arm64. test.py matrix: the builds that "test" has not. test.py harness: the tests of these scripts."""
+test.py short: UML and arm64; test.py arm64: that. test.py matrix: the builds that "test" has not. test.py harness: the tests of these scripts."""
 import re
 import sys
 
@@ -22,7 +22,7 @@ def reports():
 
 
 def parts():
-    return {"test": [*FULL, *reports()], "short": SHORT, "matrix": MATRIX}
+    return {"test": [*FULL, *reports()], "short": SHORT, "arm64": ["arm64"], "matrix": MATRIX}
 
 
 def harness():

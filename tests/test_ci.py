@@ -56,5 +56,6 @@ class Ci(Project):
         self.assertEqual(run[-1], "6 passed, 0 failed, 1 NOT RUN")
         self.assertEqual(self.sum(["make", "test", "K=6.1"], {}), ["6.1 test", "2 passed, 0 failed"])
         self.assertEqual(self.sum(["make", "matrix"], {})[::2][:2], ["6.1 matrix", "6.12 matrix"])
+        self.assertEqual(self.sum(["make", "test", "SHORT=1"], {})[:-1:2][:3], ["6.12 harness", "6.1 arm64", "6.12 short"])
         nested = self.sum(["scripts/sum", "echo '3 passed, 0 failed, 2 NOT RUN'", "false"], {})
         self.assertEqual(nested[-1], "3 passed, 1 failed, 2 NOT RUN")
