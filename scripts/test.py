@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """test.py test: the series on one kernel in full: KUnit on UML, on arm64, under sanitizers, processes, and its reports.
-test.py short: UML and arm64; test.py arm64: that. test.py matrix: the builds that "test" has not. test.py harness: the tests of these scripts."""
+test.py short: UML and arm64; test.py arm64: that. test.py matrix: the builds that "test" has not.
+test.py harness: the tests of these scripts."""
 import re
 import sys
 
