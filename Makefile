@@ -10,7 +10,7 @@ demo: ## patch, build and boot an arm64 kernel; show a device's DMA through tabl
 quick: ## KUnit on UML, in seconds once it was built; T=suite or T=suite.case for that part of it
 	@scripts/with-tree scripts/quick.py '$(T)'
 
-test: ## tests of the harness; KUnit on the default kernel in full, on the others on UML and arm64 (with SHORT=1, only there, and only on arm64); with K= that kernel alone
+test: ## tests of the harness; KUnit on the default kernel in full, on the others on UML and arm64; with SHORT=1 on the default one on UML and arm64, on the others on arm64; with K= that kernel alone
 	@scripts/all $(if $(SHORT),short,test)
 
 matrix: ## KUnit under KCSAN, with 16K and with 64K pages, on 32-bit arm and on x86_64; for K= or for all kernels
