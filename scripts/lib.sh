@@ -265,10 +265,4 @@ does_not_apply() {
 
 # Twice -f: a killed "worktree add" leaves a lock.
 add_worktree() { remove_worktree "$1"; git_repo worktree add -q -f -f --no-checkout --detach "$1" "$2"; }
-# add_sparse DIR COMMIT: with only the directories of the files that stdin names, and an index that is as small
-add_sparse() {
-	add_worktree "$1" "$2"
-	sed -n 's,/[^/]*$,,p' | sort -u | git -C "$1" sparse-checkout set --cone --sparse-index --stdin
-	git -C "$1" checkout -q
-}
 remove_worktree() { rm -rf "$1"; git_repo worktree prune; }
