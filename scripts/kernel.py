@@ -21,8 +21,8 @@ KUNIT = os.path.join(WORK, "tree/tools/testing/kunit/kunit.py")
 BUILD_LIMIT = 3600      # seconds
 
 IOMMU, SMMU = "drivers/iommu", "drivers/iommu/arm/arm-smmu-v3"
-# Drivers with KUnit tests of their own, where the series has these for kernel K: in the builds arm64, arm64-debug and uml
-DRIVERS = [f"drivers/gpu/drm/{name}" for name in ("panfrost", "panthor", "msm")]
+# Drivers with KUnit tests of their own, where the series has these for kernel K
+DRIVERS = [f"drivers/gpu/drm/{name}" for name in ("panthor", "msm")]
 UML = ["--arch=um"]
 ARM64 = ["--arch=arm64", "--cross_compile=aarch64-linux-gnu-",
          "--qemu_args=-machine virt,iommu=smmuv3 -smp 2 -device edu,dma_mask=0xffffffffffff"]
@@ -58,9 +58,10 @@ RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*", drivers=True),
     "demo-panthor": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="panthor*", drivers=True),
     "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
-    "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",), drivers=True),
+    "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 400, args=FEW, drivers=True),
-    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "20"), leaks=True, drivers=True),
+    "arm64-debug": Run("arm64-debug", ARM64, [IOMMU, SMMU, "configs/debug.config"], 900, args=("page_poison=1", STEPS + "20"), leaks=True,
+                       drivers=True),
     # Short of memory, without KUnit: processes, with SECONDS of memory pressure
     "guest": Run("arm64-debug", [*ARM64, "--qemu_args=-m 352"], [IOMMU, SMMU, "configs/debug.config"], 900, glob="io_pgtable_pool_guest",
                  args=(*GUEST, "page_poison=1", "guest=60"), leaks=True, drivers=True, suites="guest"),
@@ -150,17 +151,15 @@ def config_path(config):
 
 
 def drivers(run):
-    """Those whose tests the tree has; a driver for another architecture says "# arm64 only"."""
-    for directory in DRIVERS if run.drivers else []:
-        config = path("tree", directory, ".kunitconfig")
-        if os.path.exists(config) and (run.arch is not UML or "# arm64 only" not in open(config, encoding="utf-8").read()):
-            yield directory
+    """Those whose tests the tree has."""
+    return [directory for directory in DRIVERS if run.drivers and os.path.exists(path("tree", directory, ".kunitconfig"))]
 
 
 def kunit(run, action):
     add = [*run.add, *[f'CONFIG_INITRAMFS_SOURCE="{path("build", run.build, "init.list")}"'] * run.leaks]
     return [sys.executable, KUNIT, action, "--build_dir=" + path("build", run.build), *run.arch,
-            *("--kunitconfig=" + config_path(config) for config in [*run.configs, *drivers(run)]), *("--kconfig_add=" + symbol for symbol in add)]
+            *("--kunitconfig=" + config_path(config) for config in run.configs + drivers(run)),
+            *("--kconfig_add=" + symbol for symbol in add)]
 
 
 def make_init(directory):
