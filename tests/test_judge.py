@@ -364,9 +364,10 @@ class Tables(unittest.TestCase):
     """tests/expected and tests/reports themselves."""
 
     def test_every_run_expects_something(self):
-        for name, run in kernel.RUNS.items():
-            self.assertTrue(kernel.expected(run), name)
-            self.assertGreater(min(kernel.expected(run).values()), 0, name)
+        with mock.patch.object(kernel, "K", "7.3"):     # which has all of them
+            for name, run in kernel.RUNS.items():
+                self.assertTrue(kernel.expected(run), name)
+                self.assertGreater(min(kernel.expected(run).values()), 0, name)
 
     def test_every_kernel_in_the_table_is_one(self):
         builds = {run.suites or run.build for run in kernel.RUNS.values()}
