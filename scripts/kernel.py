@@ -56,7 +56,7 @@ def page_size(size):
 
 RUNS = {
     "demo": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="arm_smmu_v3*", drivers=True),
-    "demo-panthor": Run("arm64", ARM64, [IOMMU, SMMU], 120, glob="panthor*", drivers=True),
+    "demo-panthor": Run("arm64", ARM64, [IOMMU, SMMU], 300, glob="panthor*", drivers=True),
     "soak": Run("uml-kasan", UML, [IOMMU, "configs/uml-kasan.config"], 900, glob="io_pgtable_model"),
     "uml": Run("uml", UML, [IOMMU], 300, args=(STEPS + "5000",)),
     "arm64": Run("arm64", ARM64, [IOMMU, SMMU], 400, args=FEW, drivers=True),
